@@ -1,0 +1,100 @@
+"""What every test gets: no leaked threads, a seed to replay, waiting on facts."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
+
+import pytest
+
+from tests import waiting
+
+T_co = TypeVar("T_co", covariant=True)
+
+# Process-wide helper threads: started on first use, shared by all, never stopped.
+HELPER_THREADS = ("actors-timer", "actors-reaper")
+
+# How long a thread that was told to stop may take, in seconds.
+THREAD_GRACE = 5.0
+
+# Histories per simulator test when nothing is said: about a second of work.
+DEFAULT_SEEDS = 50
+
+
+class Predicate(Protocol[T_co]):
+    """A question that can be asked again."""
+
+    def __call__(self) -> T_co: ...
+
+
+class Eventually(Protocol):
+    """The `eventually` fixture, as a type for test signatures."""
+
+    def __call__(
+        self,
+        predicate: Predicate[T_co],
+        timeout: float = 5.0,
+        *,
+        what: str = "condition",
+    ) -> T_co: ...
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    house = parser.getgroup("pykka-group")
+    house.addoption("--seed", type=int, help="replay the run that printed this seed")
+    house.addoption(
+        "--seeds",
+        type=int,
+        help=f"histories per simulator test (default: {DEFAULT_SEEDS})",
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_threads() -> Iterator[None]:
+    """Fail a test that leaves a thread of its own running."""
+    before = set(threading.enumerate())
+    yield
+    leaked = _still_alive(set(threading.enumerate()) - before)
+    if leaked:
+        names = ", ".join(sorted(thread.name for thread in leaked))
+        pytest.fail(f"threads still alive {THREAD_GRACE} s after the test: {names}")
+
+
+def _still_alive(started: set[threading.Thread]) -> list[threading.Thread]:
+    ours = [t for t in started if not t.name.startswith(HELPER_THREADS)]
+    deadline = time.monotonic() + THREAD_GRACE
+    for thread in ours:
+        thread.join(max(deadline - time.monotonic(), 0.0))
+    return [thread for thread in ours if thread.is_alive()]
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """One random number; printed when the test fails, given back by `--seed`."""
+    return _first_seed(request)
+
+
+@pytest.fixture
+def seeds(request: pytest.FixtureRequest) -> Sequence[int]:
+    """Seeds of a simulator test: `--seeds` of them, or the one of `--seed`."""
+    given = request.config.getoption("--seed")
+    count = request.config.getoption("--seeds")
+    if count is None:
+        count = DEFAULT_SEEDS if given is None else 1
+    first = _first_seed(request)
+    return range(first, first + count)
+
+
+def _first_seed(request: pytest.FixtureRequest) -> int:
+    given: int | None = request.config.getoption("--seed")
+    first = random.SystemRandom().getrandbits(31) if given is None else given
+    # Captured, so shown only when the test fails.
+    print(f"seed={first}  replay: pytest '{request.node.nodeid}' --seed {first}")
+    return first
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Wait for a fact: `eventually(lambda: node.peers(), timeout=5)`."""
+    return waiting.eventually
