@@ -1,1 +1,1 @@
-"""The pure part of transport."""
+"""What links and meshes decide: no thread, socket, clock, random number or log."""

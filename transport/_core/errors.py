@@ -1,0 +1,54 @@
+"""What can go wrong on the wire, told apart by whose doing it was."""
+
+from typing import ClassVar
+
+
+class TransportError(Exception):
+    """Root of everything that transport raises.
+
+    Attributes:
+        code: The number of the case in the table of bad inputs, such as "B054".
+    """
+
+    code: ClassVar[str] = ""
+
+
+class WireError(TransportError):
+    """The other end of a connection did something; `reason` is one stable word."""
+
+    def __init__(self, text: str, *, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class ProtocolError(WireError):
+    """The peer sent bytes that no peer of ours sends. Its connection is closed."""
+
+    code = "B065"
+
+    def __init__(self, text: str, *, reason: str = "protocol") -> None:
+        super().__init__(text, reason=reason)
+
+
+class AuthError(WireError):
+    """The peer could not prove that it knows the cookie, or has a false name."""
+
+    code = "B054"
+
+    def __init__(self, text: str, *, reason: str = "auth") -> None:
+        super().__init__(text, reason=reason)
+
+
+class VersionError(WireError):
+    """The two nodes speak no common version of the protocol."""
+
+    code = "B052"
+
+    def __init__(self, text: str, *, reason: str = "version") -> None:
+        super().__init__(text, reason=reason)
+
+
+class RejectedError(WireError):
+    """The peer understood us and said no, with a code and words."""
+
+    code = "B055"

@@ -1,0 +1,174 @@
+"""Bytes to frames and back.
+
+After the handshake a link carries frames, all integers big-endian:
+
+    +------------+---------+-------------+-----------------+--------------+
+    | u32 length | u8 kind | u64 counter | body            | 16-byte MAC  |
+    +------------+---------+-------------+-----------------+--------------+
+      (counter and MAC on sealed links only)
+
+A sealed link (mode "hmac") has one key and one counter per direction, so that a
+replayed, reordered, missing or reflected frame fails its MAC. The MAC covers the
+kind, the counter and the body; the length only decides where the frame ends.
+"""
+
+import hmac
+import struct
+from collections.abc import Iterator
+from enum import IntEnum
+from hashlib import blake2b
+from typing import NamedTuple
+
+from transport._core.errors import ProtocolError
+
+MAX_FRAME_BYTES = 1 << 20
+# What a channel frame may carry: the limit less a header, a MAC and a channel id.
+MAX_BODY_BYTES = MAX_FRAME_BYTES - 64
+MAX_MESSAGE_BYTES = 64 << 20
+PART_BYTES = 64 << 10
+MAC_BYTES = 16
+
+_LENGTH = struct.Struct(">I")
+_KIND = struct.Struct(">B")
+_SEALED = struct.Struct(">BQ")
+_PLAIN_HEAD = struct.Struct(">IB")
+_SEALED_HEAD = struct.Struct(">IBQ")
+
+
+class Kind(IntEnum):
+    """What a frame's body is."""
+
+    CONTROL = 1
+    CHANNEL = 2
+    # The last or only part of an actor message.
+    MESSAGE = 3
+    # A part of an actor message with more to come.
+    PART = 4
+
+
+class Frame(NamedTuple):
+    """One frame as it arrived, already checked."""
+
+    kind: Kind
+    body: bytes
+
+
+_KINDS = {int(kind): kind for kind in Kind}
+
+
+class FrameWriter:
+    """Frames bodies in the order they will be sent. One thread at a time."""
+
+    def __init__(self, key: bytes | None) -> None:
+        self._mac = None if key is None else blake2b(key=key, digest_size=MAC_BYTES)
+        self._counter = 0
+
+    def encode(self, kind: int, body: bytes) -> bytes:
+        """Return the bytes of the next frame."""
+        if self._mac is None:
+            return _PLAIN_HEAD.pack(len(body) + 1, kind) + body
+        head = _SEALED_HEAD.pack(
+            len(body) + _SEALED.size + MAC_BYTES, kind, self._counter
+        )
+        self._counter += 1
+        mac = self._mac.copy()
+        mac.update(head[_LENGTH.size :])
+        mac.update(body)
+        return b"".join((head, body, mac.digest()))
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames, wherever it was split."""
+
+    def __init__(self, key: bytes | None) -> None:
+        self._mac = None if key is None else blake2b(key=key, digest_size=MAC_BYTES)
+        self._counter = 0
+        self._rest = bytearray()
+        self._least = _KIND.size if key is None else _SEALED.size + MAC_BYTES
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Yield the frames that `data` completes; the iterator must be exhausted.
+
+        Raises:
+            ProtocolError: Length, counter, MAC or kind is wrong. The link must end.
+        """
+        # Nothing is copied when frames and reads end together, the usual case.
+        source: bytes | bytearray = data
+        if self._rest:
+            self._rest += data
+            source = self._rest
+        start, size = 0, len(source)
+        try:
+            while size - start >= _LENGTH.size:
+                end = start + _LENGTH.size + self._length(source, start)
+                if end > size:
+                    break
+                yield self._frame(bytes(source[start + _LENGTH.size : end]))
+                start = end
+        finally:
+            self._keep(source, start)
+
+    def _keep(self, source: bytes | bytearray, start: int) -> None:
+        if source is self._rest:
+            del self._rest[:start]
+        else:
+            self._rest += source[start:]
+
+    def _length(self, source: bytes | bytearray, start: int) -> int:
+        length: int = _LENGTH.unpack_from(source, start)[0]
+        if not self._least <= length <= MAX_FRAME_BYTES:
+            raise ProtocolError(
+                f"frame of {length} bytes, limits are {self._least} and "
+                f"{MAX_FRAME_BYTES}",
+                reason="frame",
+            )
+        return length
+
+    def _frame(self, content: bytes) -> Frame:
+        start, end = _KIND.size, len(content)
+        if self._mac is not None:
+            start, end = _SEALED.size, end - MAC_BYTES
+            self._check(content)
+        kind = _KINDS.get(content[0])
+        if kind is None:
+            raise ProtocolError(f"unknown frame kind {content[0]}", reason="frame")
+        return Frame(kind, content[start:end])
+
+    def _check(self, content: bytes) -> None:
+        counter = _SEALED.unpack_from(content)[1]
+        if counter != self._counter:
+            raise ProtocolError(
+                f"frame {counter} where {self._counter} was next", reason="frame"
+            )
+        self._counter += 1
+        assert self._mac is not None
+        mac = self._mac.copy()
+        mac.update(content[:-MAC_BYTES])
+        if not hmac.compare_digest(mac.digest(), content[-MAC_BYTES:]):
+            raise ProtocolError("frame with a wrong MAC", reason="frame")
+
+
+class Parts:
+    """Puts the parts of actor messages together. One per link."""
+
+    def __init__(self, limit: int = MAX_MESSAGE_BYTES) -> None:
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, frame: Frame) -> bytes | None:
+        """Take a part; return the message when it was the last one.
+
+        Raises:
+            ProtocolError: The message is longer than the limit.
+        """
+        self._size += len(frame.body)
+        if self._size > self._limit:
+            raise ProtocolError(
+                f"message longer than {self._limit} bytes", reason="limit"
+            )
+        if frame.kind is Kind.PART:
+            self._parts.append(frame.body)
+            return None
+        parts, self._parts, self._size = self._parts, [], 0
+        return b"".join((*parts, frame.body)) if parts else frame.body
