@@ -1,0 +1,261 @@
+"""The rules of the house, as checks: who may import what, and how large things grow.
+
+The lists say which files may open which door to the world. A new name in a list
+is a decision, to be explained in the commit that adds it.
+"""
+
+import ast
+import importlib
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("actors", "transport", "group")
+
+SOCKET_FILES = {"transport/_io.py", "transport/_link.py"}
+PYKKA_FILES = re.compile(r"actors/\w+\.py|transport/_ref\.py")
+CLOCK_FILES: set[str] = set()
+THREAD_FILES: set[str] = set()
+UNPICKLE_FILE = "transport/_objects.py"
+
+# What a pure file may not import: each is an input that must be an argument.
+IMPURE = {
+    *("asyncio", "concurrent", "datetime", "logging", "multiprocessing", "os"),
+    *("pickle", "pykka", "queue", "random", "secrets", "selectors", "signal"),
+    *("socket", "ssl", "structlog", "subprocess", "threading", "time", "uuid"),
+}
+LARGEST_MODULE = 400
+LARGEST_NUMBER_OF_WAIVERS = 10
+
+
+class Import(NamedTuple):
+    """One imported name: `from module import name`, or `import module`."""
+
+    file: str
+    line: int
+    module: str
+    name: str | None
+
+    def __str__(self) -> str:
+        what = self.module if self.name is None else f"{self.module}.{self.name}"
+        return f"{self.file}:{self.line} imports {what}"
+
+    @property
+    def top(self) -> str:
+        return self.module.partition(".")[0]
+
+
+def library() -> list[Path]:
+    return [path for package in PACKAGES for path in python_files(ROOT / package)]
+
+
+def repository() -> list[Path]:
+    folders = (*PACKAGES, "tests", "examples", "benchmarks")
+    return [path for folder in folders for path in python_files(ROOT / folder)]
+
+
+def python_files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), name_of(path))
+
+
+def imports(path: Path) -> Iterator[Import]:
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(name_of(path), node.lineno, alias.name, None)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                module = node.module or ""
+                yield Import(name_of(path), node.lineno, module, alias.name)
+
+
+def uses(path: Path, module: str, names: set[str]) -> bool:
+    """Tell whether a file says `module.name`, or imports that name from it."""
+    said = (
+        node
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == module
+        and node.attr in names
+    )
+    imported = (i for i in imports(path) if i.module == module and i.name in names)
+    return any(True for _ in said) or any(True for _ in imported)
+
+
+def files_that_import(module: str) -> set[str]:
+    return {i.file for path in library() for i in imports(path) if i.top == module}
+
+
+def files_that_use(module: str, *names: str) -> set[str]:
+    return {name_of(path) for path in library() if uses(path, module, set(names))}
+
+
+def is_core(file: str) -> bool:
+    return "/_core/" in file
+
+
+def test_packages_meet_at_their_front_doors() -> None:
+    outside = [p for p in repository() if not name_of(p).startswith("tests/")]
+
+    intruders = [
+        str(found)
+        for path in outside
+        for found in imports(path)
+        if found.top in PACKAGES
+        and found.top != name_of(path).partition("/")[0]
+        and (found.module not in PACKAGES or (found.name or "").startswith("_"))
+    ]
+
+    assert intruders == []
+
+
+def test_nobody_reaches_for_an_underscore_through_a_module() -> None:
+    reached = [
+        f"{name_of(path)}:{node.lineno} uses {node.value.id}.{node.attr}"
+        for path in repository()
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in PACKAGES
+        and node.attr.startswith("_")
+        and not node.attr.startswith("__")
+    ]
+
+    assert reached == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_front_door_names_all_that_is_public(package: str) -> None:
+    door = importlib.import_module(package)
+    tree = parse(ROOT / package / "__init__.py")
+
+    brought = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+    named = set(door.__all__)
+    assert len(named) == len(door.__all__), "a name twice in __all__"
+    assert [name for name in named if not hasattr(door, name)] == []
+    assert [name for name in named if name.startswith("_")] == []
+    assert {name for name in brought if not name.startswith("_")} <= named
+
+
+def test_only_two_files_know_sockets() -> None:
+    assert files_that_import("socket") == SOCKET_FILES
+
+
+def test_only_actors_and_the_remote_ref_know_pykka() -> None:
+    strangers = {f for f in files_that_import("pykka") if not PYKKA_FILES.fullmatch(f)}
+
+    assert strangers == set()
+
+
+def test_one_file_per_package_reads_the_clock() -> None:
+    found = files_that_import("time")
+
+    packages = [file.partition("/")[0] for file in found]
+    assert len(packages) == len(set(packages)), f"more than one: {sorted(found)}"
+    assert found == CLOCK_FILES
+
+
+def test_threads_start_in_the_listed_files() -> None:
+    starters = files_that_use("threading", "Thread", "Timer")
+    pools = files_that_import("concurrent") | files_that_import("_thread")
+
+    assert starters | pools == THREAD_FILES
+
+
+def test_one_file_turns_bytes_into_objects() -> None:
+    loaders = ("load", "loads", "Unpickler")
+    found = files_that_use("pickle", *loaders) | files_that_use("cloudpickle", *loaders)
+
+    assert found == {UNPICKLE_FILE}
+
+
+def test_the_core_imports_neither_shell_nor_world() -> None:
+    pure = [path for path in library() if is_core(name_of(path))]
+
+    wrong = [
+        str(found)
+        for path in pure
+        for found in imports(path)
+        if found.top in IMPURE or is_shell_of_same_package(found)
+    ]
+
+    assert pure, "no pure files found"
+    assert wrong == []
+
+
+def is_shell_of_same_package(found: Import) -> bool:
+    package = found.file.partition("/")[0]
+    return found.top == package and not found.module.startswith(f"{package}._core")
+
+
+def test_no_module_outgrows_its_reader() -> None:
+    sizes = {
+        name_of(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in library()
+    }
+
+    assert {f: n for f, n in sizes.items() if n > LARGEST_MODULE} == {}
+
+
+def test_waivers_are_few_and_each_gives_code_and_reason() -> None:
+    waivers = [waiver for path in repository() for waiver in waivers_in(path)]
+
+    unexplained = [w for w in waivers if not is_explained(w.partition(" ")[2])]
+    assert unexplained == []
+    assert len(waivers) <= LARGEST_NUMBER_OF_WAIVERS, "\n".join(waivers)
+
+
+WAIVER = re.compile(r"#\s*(?:ruff:\s*)?noqa\b.*|#\s*type:\s*ignore\b.*", re.IGNORECASE)
+EXPLAINED = re.compile(
+    r"# noqa: [A-Z]+\d+(?:, ?[A-Z]+\d+)*\s+\W*(?P<linter>\w.{9,})"
+    r"|# type: ignore\[[a-z, -]+\]\s+#\s*(?P<types>\w.{9,})"
+)
+
+
+def waivers_in(path: Path) -> Iterator[str]:
+    with tokenize.open(path) as source:
+        for token in tokenize.generate_tokens(source.readline):
+            if token.type == tokenize.COMMENT:
+                for match in WAIVER.finditer(token.string):
+                    yield f"{name_of(path)}:{token.start[0]} {match.group()}"
+
+
+def is_explained(waiver: str) -> bool:
+    return EXPLAINED.match(waiver) is not None
+
+
+@pytest.mark.parametrize(
+    ("waiver", "explained"),
+    [
+        ("# noqa: S301 - bytes of a peer that proved the cookie", True),
+        ("# type: ignore[override]  # Pykka's stub is narrower", True),
+        ("# noqa", False),
+        ("# noqa: S301", False),
+        ("# type: ignore", False),
+        ("# type: ignore[override]", False),
+        ("# noqa: S301 - ok", False),
+    ],
+)
+def test_a_waiver_without_a_reason_is_seen(waiver: str, *, explained: bool) -> None:
+    assert WAIVER.match(waiver)
+    assert is_explained(waiver) is explained
