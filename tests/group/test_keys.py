@@ -50,7 +50,9 @@ def test_a_good_key_is_given_back(key: str) -> None:
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_a_bad_key_is_refused_with_its_value(key: object) -> None:
     for check in (check_key, check_write_key, check_pattern):
-        with pytest.raises(InvalidKeyError, match="1.1024 bytes of valid UTF-8") as got:
+        with pytest.raises(
+            InvalidKeyError, match=r"1.1024 bytes of valid UTF-8"
+        ) as got:
             check(key)
 
         assert got.value.code == "B020"
@@ -93,7 +95,7 @@ def test_no_cluster_is_the_default_one() -> None:
     "name", ["", "c" * 256, "é" * 128, "a\0", "\udfff", 1, b"a", ("a",)]
 )
 def test_a_bad_cluster_is_refused_with_its_value(name: object) -> None:
-    with pytest.raises(InvalidClusterError, match="1.255 bytes") as got:
+    with pytest.raises(InvalidClusterError, match=r"1.255 bytes") as got:
         check_cluster(name)
 
     assert got.value.code == "B030"
