@@ -1,5 +1,6 @@
 """What every test gets: no leaked threads, a seed to replay, waiting on facts."""
 
+import os
 import random
 import threading
 import time
@@ -48,6 +49,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help=f"histories per simulator test (default: {DEFAULT_SEEDS})",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's cookie, nor hears the user's settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GROUP_")]:
+            patch.delenv(name)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(autouse=True)

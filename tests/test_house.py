@@ -248,7 +248,7 @@ def is_explained(waiver: str) -> bool:
     ("waiver", "explained"),
     [
         ("# noqa: S301 - bytes of a peer that proved the cookie", True),
-        ("# type: ignore[override]  # Pykka's stub is narrower", True),
+        ("# type: ignore[override]  # Pykka promises less here", True),
         ("# noqa", False),
         ("# noqa: S301", False),
         ("# type: ignore", False),
