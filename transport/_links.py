@@ -24,8 +24,15 @@ class Links(Protocol):
     def allow_pickle(self) -> bool:
         """Whether pickled payloads are sent and loaded here."""
 
-    def send_message(self, node_id: NodeId, body: bytes) -> bool:
+    def send_message(
+        self, node_id: NodeId, body: bytes, *, bounded: bool = True
+    ) -> bool:
         """Queue one MESSAGE body for a node. Any thread; never blocks.
+
+        Args:
+            bounded: False for replies and for signals (monitors, links, exits): they
+                keep their place in the queue and are refused only without a link,
+                since losing one would leave somebody waiting for ever.
 
         Returns:
             False when nothing was queued: the node is not linked, or what is queued
@@ -56,7 +63,11 @@ class Traffic(Protocol):
         """
 
     def node_up(self, node_id: NodeId) -> None:
-        """A link with a node that was not known, or was down, exists."""
+        """A link with this life of a node exists: the first, or after a suspicion.
+
+        Called for every link, before its first message: what may have been lost
+        with the link before (deaths that were being watched) is asked for again.
+        """
 
     def node_suspect(self, node_id: NodeId, cause: str) -> None:
         """The link is lost; the node may come back within the grace."""
