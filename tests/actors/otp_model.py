@@ -1,0 +1,296 @@
+"""What an OTP supervisor does, in the plainest words: no thread, no actor.
+
+Written from OTP's description and deliberately without the rules in `actors`, so
+that the two can be compared. A world has one clock, one list of faults still to
+come, and one trace of everything that started and ended, in order.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+Event = tuple[str, ...]
+Death = tuple["Kid", int, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One child (or the root) of a tree, worker or supervisor."""
+
+    id: str
+    restart: str = "permanent"
+    significant: bool = False
+    kids: tuple["Plan", ...] | None = None
+    strategy: str = "one_for_one"
+    max_restarts: int = 3
+    max_seconds: float = 5.0
+    auto_shutdown: str = "never"
+    callable: bool = False
+
+
+@dataclass
+class World:
+    """What all supervisors of one tree share."""
+
+    now: float = 1000.0
+    trace: list[Event] = field(default_factory=list)
+    faults: dict[str, deque[str]] = field(default_factory=dict)
+
+    def fault(self, path: str) -> str | None:
+        """Take the next thing that goes wrong when this worker starts."""
+        queue = self.faults.get(path)
+        return queue.popleft() if queue else None
+
+
+@dataclass(eq=False)
+class Kid:
+    """A child of a supervisor: its plan, and what runs."""
+
+    plan: Plan
+    path: str
+    state: str = "down"
+    incarnation: int = 0
+    last: str | None = None
+    restarts: int = 0
+    sup: "Sup | None" = None
+
+
+class FailedToStartError(Exception):
+    """A child did not start, so neither did its supervisor."""
+
+
+class GaveUpError(Exception):
+    """The supervisor ends, with its remaining children."""
+
+
+class Sup:
+    """One supervisor, handling one message at a time."""
+
+    def __init__(self, plan: Plan, path: str, world: World) -> None:
+        self.plan, self.path, self.world = plan, path, world
+        self.kids = [self._kid(each) for each in plan.kids or ()]
+        self.times: list[float] = []
+        self.alive = False
+        self.deaths: deque[Death] = deque()
+        self.retries: deque[Kid] = deque()
+
+    def _kid(self, plan: Plan) -> Kid:
+        return Kid(plan, f"{self.path}/{plan.id}")
+
+    # Start and stop.
+
+    def start(self) -> None:
+        self.world.trace.append(("sup", self.path))
+        for kid in list(self.kids):
+            if self._start_kid(kid) == "error":
+                self._stop_kids(self.kids)
+                raise FailedToStartError
+            if kid.state == "down" and kid.plan.restart == "temporary":
+                self.kids.remove(kid)
+        self.alive = True
+
+    def stop(self) -> None:
+        self.alive = False
+        self._stop_kids(self.kids)
+
+    def _start_kid(self, kid: Kid) -> str:
+        if kid.plan.kids is not None:
+            return self._start_sup(kid)
+        fault = self.world.fault(kid.path)
+        if fault == "ignore":
+            kid.state = "down"
+            self.world.trace.append(("ignored", kid.path))
+            return "ok"
+        if fault is not None:
+            self.world.trace.append(("failed", kid.path))
+            return "error"
+        self.world.trace.append(("start", kid.path))
+        kid.state = "up"
+        kid.incarnation += 1
+        return "ok"
+
+    def _start_sup(self, kid: Kid) -> str:
+        kid.sup = Sup(kid.plan, kid.path, self.world)
+        try:
+            kid.sup.start()
+        except FailedToStartError:
+            return "error"
+        kid.state = "up"
+        kid.incarnation += 1
+        return "ok"
+
+    def _stop_kids(self, kids: list[Kid]) -> None:
+        for kid in reversed(kids):
+            self._stop_kid(kid)
+
+    def _stop_kid(self, kid: Kid) -> None:
+        if kid.state == "up":
+            if kid.sup is not None:
+                kid.sup.stop()
+            elif not any(dead is kid for dead, _, _ in self.deaths):
+                self.world.trace.append(("end", kid.path))
+        self.deaths = deque(each for each in self.deaths if each[0] is not kid)
+        kid.state = "down"
+
+    # Deaths.
+
+    def note(self, path: str, reason: str) -> None:
+        """A worker ended by itself; the supervisor has not looked yet."""
+        kid = next(each for each in self.kids if each.path == path)
+        self.world.trace.append(("end", path))
+        self.deaths.append((kid, kid.incarnation, reason))
+
+    def run(self) -> bool:
+        """Handle all that waits; False when this was the supervisor's end."""
+        try:
+            while self.deaths or self.retries:
+                if self.deaths:
+                    self._died(*self.deaths.popleft())
+                else:
+                    self._retry(self.retries.popleft())
+        except GaveUpError:
+            self.stop()
+            return False
+        return True
+
+    def _died(self, kid: Kid, incarnation: int, reason: str) -> None:
+        if kid not in self.kids or kid.incarnation != incarnation:
+            return
+        if kid.state != "up":
+            return
+        kid.state = "down"
+        kid.last = reason
+        wanted = kid.plan.restart == "permanent"
+        if kid.plan.restart == "transient":
+            wanted = reason not in ("normal", "shutdown")
+        if wanted:
+            self._restart(kid)
+            return
+        if kid.plan.restart == "temporary":
+            self.kids.remove(kid)
+        self._auto_shutdown(kid)
+
+    def _auto_shutdown(self, kid: Kid) -> None:
+        if not kid.plan.significant:
+            return
+        if self.plan.auto_shutdown == "any_significant":
+            raise GaveUpError
+        if self.plan.auto_shutdown == "all_significant":
+            for other in self.kids:
+                if other.plan.significant and other.state != "down":
+                    return
+            raise GaveUpError
+
+    def _retry(self, kid: Kid) -> None:
+        if kid in self.kids and kid.state == "restarting":
+            self._restart(kid)
+
+    def _restart(self, kid: Kid) -> None:
+        now = self.world.now
+        self.times = [t for t in self.times if t >= now - self.plan.max_seconds]
+        self.times.append(now)
+        if len(self.times) > self.plan.max_restarts:
+            if kid.plan.restart == "temporary":
+                self.kids.remove(kid)
+            kid.state = "down"
+            raise GaveUpError
+        if self.plan.strategy == "one_for_one":
+            kid.state = "down"
+            touched = [kid]
+        elif self.plan.strategy == "one_for_all":
+            touched = list(self.kids)
+        else:
+            touched = self.kids[self.kids.index(kid) :]
+        self._restart_all(touched)
+
+    def _restart_all(self, touched: list[Kid]) -> None:
+        self._stop_kids(touched)
+        for each in touched:
+            if each.plan.restart == "temporary":
+                self.kids.remove(each)
+        for each in touched:
+            if each.plan.restart == "temporary":
+                continue
+            if self._start_kid(each) == "error":
+                each.state = "restarting"
+                self.retries.append(each)
+                return
+            each.restarts += each.state == "up"
+
+    # Requests.
+
+    def find(self, name: str) -> Kid | None:
+        return next((kid for kid in self.kids if kid.plan.id == name), None)
+
+    def start_child(self, plan: Plan) -> str:
+        old = self.find(plan.id)
+        if old is not None:
+            return "already_started" if old.state == "up" else "already_present"
+        if plan.significant and self.plan.auto_shutdown == "never":
+            return "refused"
+        kid = self._kid(plan)
+        if self._start_kid(kid) == "error":
+            return "error"
+        if kid.state == "up" or plan.restart != "temporary":
+            self.kids.append(kid)
+        return "ok"
+
+    def terminate_child(self, name: str) -> str:
+        kid = self.find(name)
+        if kid is None:
+            return "not_found"
+        self._stop_kid(kid)
+        if kid.plan.restart == "temporary":
+            self.kids.remove(kid)
+        return "ok"
+
+    def restart_child(self, name: str) -> str:
+        kid = self.find(name)
+        if kid is None:
+            return "not_found"
+        if kid.state != "down":
+            return {"up": "running"}.get(kid.state, kid.state)
+        return self._start_kid(kid)
+
+    def delete_child(self, name: str) -> str:
+        kid = self.find(name)
+        if kid is None:
+            return "not_found"
+        if kid.state != "down":
+            return {"up": "running"}.get(kid.state, kid.state)
+        self.kids.remove(kid)
+        return "ok"
+
+    # Looking.
+
+    def picture(self) -> list[tuple[str, str]]:
+        """Ids and states, newest first."""
+        return [(kid.plan.id, kid.state) for kid in reversed(self.kids)]
+
+
+class Tree:
+    """A root supervisor and everything below it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.world = World()
+        self.root = Sup(plan, plan.id, self.world)
+
+    def sups(self) -> list[Sup]:
+        """Every live supervisor, the root first."""
+        found = [self.root] if self.root.alive else []
+        for sup in found:
+            found += [k.sup for k in sup.kids if k.state == "up" and k.sup is not None]
+        return found
+
+    def settle(self) -> None:
+        """Let everybody handle what waits; an end is news to the parent."""
+        for sup in reversed(self.sups()):
+            if sup.alive and not sup.run():
+                self._ended(sup)
+
+    def _ended(self, sup: Sup) -> None:
+        for parent in self.sups():
+            for kid in parent.kids:
+                if kid.sup is sup:
+                    parent.deaths.append((kid, kid.incarnation, "shutdown"))
+                    self.settle()
+                    return
