@@ -1,7 +1,5 @@
 """What can go wrong on the wire, told apart by whose doing it was."""
 
-from typing import ClassVar
-
 
 class TransportError(Exception):
     """Root of everything that transport raises.
@@ -10,7 +8,7 @@ class TransportError(Exception):
         code: The number of the case in the table of bad inputs, such as "B054".
     """
 
-    code: ClassVar[str] = ""
+    code: str = ""
 
 
 class WireError(TransportError):

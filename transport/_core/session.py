@@ -1,0 +1,199 @@
+"""The life of one connection, sans-IO: bytes in, events out; intentions in, bytes out.
+
+    handshake -> Proven (dialler) or Asked (answerer) -> READY both ways -> Opened
+              -> frames -> closed
+
+A dialler answers Proven with `ready(prev_token)`. An answerer answers Asked with
+`accept()` or `reject(code, text)`, and is open at once; the dialler is open when it
+sees READY. Nothing is delivered before that. Every fault is one `Failed`, the last
+event; afterwards `receive` returns nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from transport._core import control
+from transport._core.control import Control, Ready, Reject
+from transport._core.errors import ProtocolError, RejectedError, WireError
+from transport._core.frames import Frame, FrameReader, FrameWriter, Kind
+from transport._core.handshake import Credentials, Handshake, Proof, farewell
+from transport._core.identity import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """To a dialler: the peer is who it says. Answer with `ready`."""
+
+    node: NodeId
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """To an answerer: a proven peer wants a link. Answer with `accept` or `reject`."""
+
+    node: NodeId
+    token: int
+    ready: Ready
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """To a dialler: the peer has accepted; the link is open."""
+
+    node: NodeId
+    token: int
+    ready: Ready
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The peer said something about the link."""
+
+    message: Control
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """This connection must end, for this reason."""
+
+    error: WireError
+
+
+Event = Proven | Asked | Opened | Told | Frame | Failed
+
+
+class Session:
+    """One connection. `receive` on one thread; `frame` on one thread at a time.
+
+    Args:
+        me: What this node proves.
+        mine: The parameters sent in READY; `prev_token` is filled in by `ready`.
+        nonce: 32 fresh random bytes.
+        dialler: Whether this end opened the connection.
+    """
+
+    def __init__(
+        self, me: Credentials, mine: Ready, nonce: bytes, *, dialler: bool
+    ) -> None:
+        self._mine = mine
+        self._dialler = dialler
+        self._handshake = Handshake(me, nonce, dialler=dialler)
+        self._out = [self._handshake.begin()] if dialler else []
+        self._proof: Proof | None = None
+        self._reader = FrameReader(None)
+        self._writer = FrameWriter(None)
+        # Whether the peer's READY is due: once for an answerer, and for a dialler
+        # only after its own.
+        self._due = not dialler
+        self.open = False
+        self.ended = False
+
+    @property
+    def peer(self) -> NodeId | None:
+        """Who the peer says it is; proven only once `proof` exists."""
+        return self._handshake.peer
+
+    @property
+    def proof(self) -> Proof | None:
+        """Who the peer has proven to be."""
+        return self._proof
+
+    def take(self) -> bytes:
+        """Return, once, what handshake and READY want to send."""
+        out, self._out = b"".join(self._out), []
+        return out
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take bytes, however split; return what they mean, in order."""
+        return [] if self.ended else list(self._guarded(data))
+
+    def ready(self, prev_token: int) -> None:
+        """As a dialler: send READY, naming the link believed dead (0: none)."""
+        self._due = True
+        self._send_ready(prev_token)
+
+    def accept(self) -> None:
+        """As an answerer: send READY; the link is open."""
+        self._send_ready(0)
+        self.open = True
+
+    def reject(self, code: str, text: str) -> None:
+        """As an answerer: say why not. The connection is to be closed."""
+        self._say(Reject(code, control.short(text)))
+        self.ended = True
+
+    def frame(self, kind: int, body: bytes) -> bytes:
+        """Return the bytes of the next frame of an open link."""
+        return self._writer.encode(kind, body)
+
+    def _guarded(self, data: bytes) -> Iterator[Event]:
+        try:
+            yield from self._events(data)
+        except WireError as error:
+            self.ended = True
+            if self._proof is None:
+                self._out.append(farewell(error))
+            yield Failed(error)
+
+    def _events(self, data: bytes) -> Iterator[Event]:
+        if self._proof is None:
+            self._out.append(self._handshake.receive(data))
+            self._proof = self._handshake.proof
+            if self._proof is None:
+                return
+            yield from self._proven(self._proof)
+            data = self._handshake.rest()
+        for frame in self._reader.feed(data):
+            yield from self._frame(frame)
+
+    def _proven(self, proof: Proof) -> Iterator[Event]:
+        self._reader = FrameReader(proof.receive_key)
+        self._writer = FrameWriter(proof.send_key)
+        if self._dialler:
+            yield Proven(proof.node, proof.token)
+
+    def _frame(self, frame: Frame) -> Iterator[Event]:
+        if self.open and frame.kind is not Kind.CONTROL:
+            yield frame
+            return
+        if frame.kind is not Kind.CONTROL:
+            raise ProtocolError("frame before READY", reason="order")
+        message = control.decode(frame.body)
+        if not self.open:
+            yield self._opening(message)
+        elif isinstance(message, Ready | Reject):
+            raise ProtocolError("READY or REJECT on an open link", reason="order")
+        else:
+            yield Told(message)
+
+    def _opening(self, message: Control) -> Event:
+        assert self._proof is not None
+        if isinstance(message, Reject) and self._dialler:
+            raise RejectedError(message.text, reason=message.code)
+        if not isinstance(message, Ready) or not self._due:
+            raise ProtocolError("anything but READY before READY", reason="order")
+        self._agree(message)
+        self._due = False
+        if not self._dialler:
+            return Asked(self._proof.node, self._proof.token, message)
+        self.open = True
+        return Opened(self._proof.node, self._proof.token, message)
+
+    def _agree(self, theirs: Ready) -> None:
+        """Check the parameters that must be equal at both ends."""
+        for field in ("codec", "heartbeat_ms", "lease_ms"):
+            here, there = getattr(self._mine, field), getattr(theirs, field)
+            if here != there:
+                text = f"config: {field} {there} at the peer, {here} here"
+                if not self._dialler:
+                    self._say(Reject("config", text))
+                raise RejectedError(text, reason="config")
+
+    def _send_ready(self, prev_token: int) -> None:
+        self._say(msgspec.structs.replace(self._mine, prev_token=prev_token))
+
+    def _say(self, message: Control) -> None:
+        self._out.append(self.frame(Kind.CONTROL, control.encode(message)))
