@@ -78,5 +78,13 @@ class InvalidMetaError(GroupError, ValueError):
         self.problem = problem
 
 
+class InvalidArgumentError(GroupError, ValueError):
+    """An argument that is neither key, cluster nor meta cannot be used."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class MetaDecodeError(ValueError):
     """Bytes from a peer that no node writes as meta."""

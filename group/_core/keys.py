@@ -5,7 +5,7 @@ Inside the core the default cluster is the empty name; users write None.
 
 import enum
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 from zlib import crc32
 
 from group._core.errors import InvalidClusterError, InvalidKeyError, shown
@@ -28,6 +28,12 @@ class All(enum.Enum):
 
 ALL: Final = All.ALL
 """The pattern that every key of a cluster matches."""
+
+Pattern: TypeAlias = str | All
+"""A key, a prefix that ends in "/", or `ALL`."""
+
+Pattern = str | All
+"""A key, a prefix that ends in "/", or `ALL`."""
 
 
 def check_key(key: object) -> str:
@@ -80,7 +86,7 @@ def check_cluster(cluster: object) -> str:
     )
 
 
-def check_pattern(pattern: object) -> str | All:
+def check_pattern(pattern: object) -> Pattern:
     """Return the pattern: a key, a prefix that ends in "/", or `ALL`.
 
     Raises:
@@ -94,7 +100,7 @@ def is_prefix(pattern: str) -> bool:
     return pattern.endswith("/")
 
 
-def matches(pattern: str | All, key: str) -> bool:
+def matches(pattern: Pattern, key: str) -> bool:
     """Say whether a key is one of those that a pattern means."""
     if isinstance(pattern, All):
         return True
