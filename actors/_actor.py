@@ -1,0 +1,246 @@
+"""The actor: Pykka's, with a guarded loop, an exit reason and Erlang's rule of crash."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from itertools import count
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+import pykka
+from pykka._envelope import Envelope
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
+from pykka.messages import _ActorStop as ActorStop
+
+from actors import _orphans as orphans
+from actors._cell import Cell, numbers
+from actors._current import enter
+from actors._end import end
+from actors._errors import ActorError
+from actors._future import Future
+from actors._guard import Contained
+from actors._inbox import Inbox
+from actors._live import live
+from actors._log import log
+from actors._reasons import Crash
+from actors._ref import ActorRef
+from actors._types import Answer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from actors._inbox import Mail
+    from actors._reasons import Reason
+    from actors._types import Reply
+
+_thread_numbers = count()
+
+# Pykka's own messages; everything else is the user's.
+OWN = frozenset({ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr})
+
+
+class Actor(pykka.ThreadingActor):
+    """A Pykka actor that can be watched, linked and supervised.
+
+    It follows Erlang on failure: an exception in any message ends the actor, after a
+    caller that waits has got the exception. `crash_on = "tell"` gives Pykka's rule
+    back, by which only a failing tell does. SystemExit and its like end this actor
+    alone. Its thread is a daemon, so that a program whose main ends does end.
+    """
+
+    use_daemon_thread: ClassVar[bool] = True
+    trap_exits: ClassVar[bool] = False
+    """Exits of linked actors arrive as `Exit` messages instead of ending this one."""
+    crash_on: ClassVar[Literal["any", "tell"]] = "any"
+
+    actor_inbox: Inbox
+    _actor_ref: ActorRef[Self]
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        ref: ActorRef[Self] = ActorRef(self)
+        ref.cell = Cell(next(numbers), ref)
+        self._actor_ref = ref
+        self._cell = ref.cell
+        self.actor_inbox.owner = ref
+        self._stopping = False
+
+    @property
+    def actor_ref(self) -> ActorRef[Self]:
+        """The handle to this actor."""
+        return self._actor_ref
+
+    @classmethod
+    def start(cls, *args: Answer, **kwargs: Answer) -> ActorRef[Self]:
+        """Make an actor, start its thread and give its handle.
+
+        `__init__` runs here, `on_start` later in the actor's thread; `start_ready`
+        waits for it.
+
+        Raises:
+            ActorError: `__init__` did not call `super().__init__()`.
+            RuntimeError: The system has no thread left.
+        """
+        actor = cls(*args, **kwargs)
+        if "_actor_ref" not in vars(actor):
+            raise ActorError(f"{cls.__name__}.__init__ did not call super().__init__()")
+        cls._launch(actor)
+        return actor.actor_ref
+
+    def _launch(self) -> None:
+        ref = self._actor_ref
+        pykka.ActorRegistry.register(ref)
+        live[self._cell.number] = ref
+        try:
+            self._start_actor_loop()
+        except RuntimeError as error:
+            self._cell.verdict = Crash.of(error)
+            self._end()
+            raise
+
+    @staticmethod
+    def _create_actor_inbox() -> Inbox:
+        return Inbox()
+
+    @staticmethod
+    def _create_future() -> Future[Answer]:
+        return Future()
+
+    def _start_actor_loop(self) -> None:
+        thread = threading.Thread(
+            target=self._actor_loop,
+            name=f"{type(self).__name__}-{next(_thread_numbers)}",
+            daemon=self.use_daemon_thread,
+        )
+        self._cell.thread = thread
+        thread.start()
+
+    def exit(self, reason: Reason = "normal") -> None:
+        """End this actor after the current message, before the mail that waits.
+
+        `on_stop` runs. To be called by the actor itself; others use `actors.exit`.
+        """
+        self._cell.asked = reason
+        self.actor_inbox.put_order(Envelope(ActorStop()))
+
+    # The life of the thread.
+
+    def _actor_loop(self) -> None:
+        cell = self._cell
+        cell.ident = threading.get_ident()
+        enter(cell)
+        try:
+            self._actor_loop_setup()
+            cell.started = True
+            self._actor_loop_running()
+        finally:
+            self._end()
+            enter(None)
+
+    def _actor_loop_setup(self) -> None:
+        if self._cell.ended:
+            return
+        try:
+            self.on_start()
+        except BaseException as error:  # noqa: BLE001 - a thread's top loop
+            self._cell.start_error = error
+            self._handle_failure(*sys.exc_info())
+
+    def _actor_loop_running(self) -> None:
+        stopped = self.actor_stopped.is_set
+        get = self.actor_inbox.get
+        turn = self._turn
+        while not stopped():
+            turn(get())
+
+    def _turn(self, envelope: Mail) -> None:
+        cell = self._cell
+        # Whoever ends this actor in the middle of the turn answers in its place.
+        cell.envelope = envelope
+        try:
+            answer = self._handle_receive(envelope.message)
+        except BaseException as error:  # noqa: BLE001 - a thread's top loop
+            self._failed(envelope.reply_to, error)
+        else:
+            if envelope.reply_to is not None:
+                self._answer(envelope.reply_to, answer)
+        cell.envelope = None
+
+    def _handle_receive(self, message: Answer) -> Answer:
+        if type(message) in OWN:
+            return super()._handle_receive(message)
+        return self.on_receive(message)
+
+    def _answer(self, reply_to: Reply, answer: object) -> None:
+        if self._stopping:
+            # The stop request itself: answered when this actor is dead.
+            self.actor_inbox.defer_stop(reply_to)
+            return
+        with Contained("an answer could not be given", actor=self):
+            reply_to.set(answer)
+
+    def _failed(self, reply_to: Reply | None, error: BaseException) -> None:
+        info = sys.exc_info()
+        if reply_to is not None and self._survives(error):
+            crash = Crash.of(error)
+            log.info(
+                "exception_returned_to_asker",
+                actor=self,
+                error=crash,
+                traceback=crash.traceback,
+            )
+            with Contained("an answer could not be given", actor=self):
+                reply_to.set_exception(info)
+            return
+        # First closed to new mail, then answered: who got the exception sees a
+        # dead actor.
+        self._handle_failure(*info)
+        if reply_to is not None:
+            with Contained("an answer could not be given", actor=self):
+                reply_to.set_exception(info)
+        with Contained("on_failure failed", actor=self):
+            self.on_failure(*info)
+
+    def _survives(self, error: BaseException) -> bool:
+        return self.crash_on == "tell" and isinstance(error, Exception)
+
+    def _stop(self) -> None:
+        self._stopping = True
+        cell = self._cell
+        if cell.ended:
+            return
+        if cell.verdict is None:
+            cell.verdict = "normal" if cell.asked is None else cell.asked
+        pykka.ActorRegistry.unregister(self._actor_ref)
+        self.actor_stopped.set()
+        try:
+            self.on_stop()
+        except BaseException:  # noqa: BLE001 - a thread's top loop
+            self._handle_failure(*sys.exc_info())
+
+    def _handle_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Log the crash, keep its reason, take no more mail."""
+        if exception_value is not None:
+            crash = Crash.of(exception_value)
+            if not isinstance(self._cell.verdict, Crash):
+                self._cell.verdict = crash
+            log.error(
+                "actor_crashed", actor=self, error=crash, traceback=crash.traceback
+            )
+        pykka.ActorRegistry.unregister(self._actor_ref)
+        self.actor_stopped.set()
+
+    def _end(self) -> None:
+        """Die: close and empty the inbox, free the names, tell the watchers."""
+        cell = self._cell
+        error = sys.exc_info()[1]
+        if cell.verdict is None:
+            cell.verdict = "normal" if error is None else Crash.of(error)
+        end(self._actor_ref, cell.verdict)
+        cell.ident = None
+        orphans.ended(cell)

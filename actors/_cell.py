@@ -1,0 +1,121 @@
+"""The exit cell: all that is known of one actor's life, shared by actor and refs."""
+
+from __future__ import annotations
+
+import threading
+from itertools import count
+from typing import TYPE_CHECKING
+
+from actors import _names
+from actors._guard import Contained
+
+if TYPE_CHECKING:
+    from pykka._envelope import Envelope
+
+    from actors._reasons import MonitorRef, Reason
+    from actors._types import AnyRef, Cancel, OnDown
+
+# Numbers of actors: process-wide, from 1, never given twice.
+numbers = count(1)
+
+
+class Watch:
+    """One callback waiting for one death. Calling it takes the callback back."""
+
+    __slots__ = ("_callback", "_cell")
+
+    def __init__(self, cell: Cell, callback: OnDown) -> None:
+        self._cell = cell
+        self._callback = callback
+
+    def __call__(self) -> bool:
+        """Say whether the callback is taken back; False means too late."""
+        with self._cell.lock:
+            return self._cell.watches.pop(self, None) is not None
+
+    def fire(self, reason: Reason) -> None:
+        """Tell the watcher; its failure is logged and goes no further."""
+        with Contained("watching a death failed"):
+            self._callback(reason)
+
+
+class Cell:
+    """Life and death of one actor.
+
+    `lock` guards `ended`, `reason`, `watches`, `links`, `monitors` and `names`. The
+    other fields are written by the actor's own thread alone, except `asked`.
+    """
+
+    __slots__ = (
+        "asked",
+        "ended",
+        "envelope",
+        "ident",
+        "links",
+        "lock",
+        "monitors",
+        "names",
+        "number",
+        "reason",
+        "ref",
+        "start_error",
+        "started",
+        "thread",
+        "verdict",
+        "waits_for",
+        "watches",
+    )
+
+    def __init__(self, number: int, ref: AnyRef) -> None:
+        self.number = number
+        self.ref = ref
+        self.lock = threading.Lock()
+        self.ended = False
+        self.reason: Reason = None
+        self.watches: dict[Watch, None] = {}
+        self.links: dict[AnyRef, Cancel] = {}
+        self.monitors: dict[MonitorRef, Cancel] = {}
+        self.names: set[str] = set()
+        # The reason an orderly stop was asked for with, if any.
+        self.asked: Reason = None
+        # The reason as known so far, while the actor is ending.
+        self.verdict: Reason = None
+        self.thread: threading.Thread | None = None
+        self.ident: int | None = None
+        # The message being handled, for whoever must answer it in our place.
+        self.envelope: Envelope[object] | None = None
+        self.started = False
+        self.start_error: BaseException | None = None
+        # The actor whose answer this one is waiting for, without a time limit.
+        self.waits_for: Cell | None = None
+
+    def watch(self, callback: OnDown) -> Watch:
+        """Call back once with the reason: at the end, or now if that has been.
+
+        At the end it runs in the ending actor's thread, else in the caller's. It must
+        not block.
+        """
+        watch = Watch(self, callback)
+        with self.lock:
+            if not self.ended:
+                self.watches[watch] = None
+                return watch
+        watch.fire(self.reason)
+        return watch
+
+    def end(self, reason: Reason) -> bool:
+        """Make the actor dead, free its names, then tell its watchers. Once."""
+        with self.lock:
+            if self.ended:
+                return False
+            self.ended = True
+            self.reason = reason
+            watches, self.watches = list(self.watches), {}
+            monitors, self.monitors = list(self.monitors.values()), {}
+            # Under the lock: who sees this actor dead must find its names free.
+            _names.release(self.names)
+        for watch in watches:
+            watch.fire(reason)
+        for cancel in monitors:
+            cancel()
+        return True

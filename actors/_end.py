@@ -1,0 +1,56 @@
+"""End one of our actors: the same steps from its own thread and from outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pykka
+from pykka import ActorDeadError
+
+from actors import _orphans as orphans
+from actors._guard import Contained
+from actors._live import live
+
+if TYPE_CHECKING:
+    from actors._reasons import Reason
+    from actors._ref import ActorRef
+    from actors._types import Answer
+
+
+def end(ref: ActorRef[Answer], reason: Reason) -> bool:
+    """Close and empty the inbox, free the names, then tell the watchers.
+
+    Returns:
+        False if the actor was dead already.
+    """
+    cell, inbox = ref.cell, ref.actor_inbox
+    if not ref.actor_stopped.is_set():
+        pykka.ActorRegistry.unregister(ref)
+        ref.actor_stopped.set()
+    inbox.close()
+    live.pop(cell.number, None)
+    ended = cell.end(reason)
+    inbox.answer_stops()
+    return ended
+
+
+def fence(ref: ActorRef[Answer], reason: Reason = "killed") -> None:
+    """End an actor from outside, at once and without its hooks.
+
+    Its thread cannot be stopped: what it does now goes on, and is counted as an
+    orphan until it returns. Its answers are dropped.
+    """
+    cell = ref.cell
+    if cell.ended:
+        return
+    busy = cell.thread is not None and (cell.envelope is not None or not cell.started)
+    turn = cell.envelope
+    ref.actor_stopped.set()
+    pykka.ActorRegistry.unregister(ref)
+    ended = end(ref, reason)
+    if turn is not None and turn.reply_to is not None and ended:
+        dead = ActorDeadError(f"{ref} was ended while handling the message: {reason}")
+        with Contained("an asker could not be told that the actor is dead"):
+            turn.reply_to.set_exception((ActorDeadError, dead, None))
+    if busy and ended:
+        orphans.add(cell)

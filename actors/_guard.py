@@ -1,0 +1,34 @@
+"""Run somebody else's code where its failure must not become ours."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from actors._log import log
+from actors._reasons import Crash
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Contained(AbstractContextManager[None]):
+    """Logs whatever is raised inside and goes on, even from SystemExit."""
+
+    def __init__(self, what: str, **fields: object) -> None:
+        self._what = what
+        self._fields = fields
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is None:
+            return False
+        crash = Crash.of(error)
+        log.error(
+            self._what, error=str(crash), traceback=crash.traceback, **self._fields
+        )
+        return True

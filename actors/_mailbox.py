@@ -1,0 +1,145 @@
+"""A mailbox lets a plain thread act as an actor."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from queue import Empty
+from threading import get_ident
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar, NoReturn, Self
+
+import pykka
+from pykka import ActorDeadError
+
+from actors._actor import OWN, Actor
+from actors._current import enter
+from actors._end import end
+from actors._errors import ActorError, Timeout
+from actors._future import Future
+from actors._live import live
+from actors._naming import register_name
+from actors._ref import ActorRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from actors._cell import Cell
+    from actors._inbox import Mail
+    from actors._reasons import Reason
+    from actors._types import Answer
+
+
+class MailboxRef(ActorRef["Mailbox"]):
+    """The handle to an open mailbox."""
+
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> Answer:
+        """End the mailbox at once; its owner sees it at the next `receive`."""
+        stopped: Future[bool] = Future()
+        stopped.set(end(self, "normal"))
+        return stopped.get(timeout=timeout) if block else stopped
+
+
+class Mailbox(Actor):
+    """A plain thread as an actor: it can be told, watched, named, linked and joined.
+
+    Inside the `with` block the current actor of the thread is the mailbox. Leaving the
+    block is its death, with reason "normal". A message that was asked is answered with
+    None when it is received.
+    """
+
+    trap_exits: ClassVar[bool] = False
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__()
+        self._name = name
+        self._before: Cell | None = None
+        ref = MailboxRef(self)
+        ref.cell = self._cell
+        self._cell.ref = ref
+        self._actor_ref = ref
+        self.actor_inbox.owner = ref
+
+    @classmethod
+    def start(cls, *args: Answer, **kwargs: Answer) -> NoReturn:
+        """Refuse: a mailbox has no thread of its own."""
+        raise ActorError("a mailbox is opened with 'with actors.mailbox() as me:'")
+
+    @property
+    def ref(self) -> ActorRef[Self]:
+        """The handle others use."""
+        return self._actor_ref
+
+    def __enter__(self) -> Self:
+        live[self._cell.number] = self._actor_ref
+        pykka.ActorRegistry.register(self._actor_ref)
+        if self._name is not None:
+            try:
+                register_name(self._name, self._actor_ref)
+            except ActorError:
+                end(self._actor_ref, "normal")
+                raise
+        self._cell.ident = get_ident()
+        self._cell.started = True
+        self._before = enter(self._cell)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        enter(self._before)
+        self._cell.ident = None
+        end(self._actor_ref, "normal")
+
+    def exit(self, reason: Reason = "normal") -> None:
+        """End the mailbox now."""
+        end(self._actor_ref, reason)
+
+    def receive(self, timeout: float | None = None) -> Answer:
+        """Wait for the next message.
+
+        Args:
+            timeout: Seconds to wait, None for ever.
+
+        Raises:
+            Timeout: None came in time.
+            ActorDeadError: The mailbox has ended.
+        """
+        deadline = None if timeout is None else monotonic() + timeout
+        while not self.actor_stopped.is_set():
+            left = None if deadline is None else max(0.0, deadline - monotonic())
+            try:
+                envelope = self.actor_inbox.get(left)
+            except Empty:
+                raise Timeout(f"no message within {timeout} seconds") from None
+            message = envelope.message
+            if type(message) not in OWN:
+                if envelope.reply_to is not None:
+                    self._answer(envelope.reply_to, None)
+                return message
+            self._serve(envelope)
+        raise ActorDeadError(f"{self} has ended: {self._cell.reason}")
+
+    def _serve(self, envelope: Mail) -> None:
+        """Do what Pykka's own messages ask for."""
+        self._turn(envelope)
+        if self.actor_stopped.is_set():
+            end(self._actor_ref, self._cell.verdict)
+
+    def __iter__(self) -> Iterator[Answer]:
+        """Give messages as they come, until the mailbox ends."""
+        with suppress(ActorDeadError):
+            while True:
+                yield self.receive()
+
+
+def mailbox(name: str | None = None) -> Mailbox:
+    """Let this thread act as an actor for the length of a `with` block.
+
+    Args:
+        name: A name to register it under, see `register_name`.
+    """
+    return Mailbox(name)
