@@ -1,0 +1,69 @@
+"""What one shard knows of another node: the session over the current link."""
+
+from group._core.messages import MAX_CLUSTERS, Named
+from transport import NodeId
+
+
+class Peer:
+    """A node that runs this group, linked or about to come back.
+
+    `interest` is what the peer's catalogue on this link names; `sent` is the position
+    up to which each of our lanes has been sent on it (None: send a snapshot).
+    """
+
+    __slots__ = (
+        "blocked",
+        "change",
+        "cids",
+        "dirty",
+        "fences",
+        "heard",
+        "hello",
+        "interest",
+        "node",
+        "sent",
+        "sent_seal",
+        "stale",
+        "token",
+    )
+
+    def __init__(self, node: NodeId) -> None:
+        self.node = node
+        self.token: int | None = None
+        self.begin()
+        # Of the lanes that we hold of this peer: xor of their seals, and those whose
+        # seal is out of date. They outlive a link, as the copies do.
+        self.heard = 0
+        self.stale: dict[int, None] = {}
+
+    def begin(self) -> None:
+        """Forget what belonged to the last link."""
+        self.change: int | None = None
+        self.hello = False
+        self.blocked = False
+        self.cids: dict[int, str] = {}
+        self.interest: dict[str, int] = {}
+        self.sent: dict[str, int | None] = {}
+        self.dirty: dict[str, None] = {}
+        self.fences: list[int] = []
+        self.sent_seal = 0
+
+    def add(self, clusters: list[Named]) -> str | None:
+        """Note clusters that the peer has opened; return what is wrong with them."""
+        for cid, name in clusters:
+            if cid in self.cids or name in self.interest:
+                return f"cluster {name!r} opened twice"
+            self.cids[cid] = name
+            self.interest[name] = cid
+        if len(self.cids) > MAX_CLUSTERS:
+            return f"more than {MAX_CLUSTERS} clusters"
+        return None
+
+    def remove(self, cid: int) -> str | None:
+        """Note a cluster that the peer has closed; return its name if it was open."""
+        name = self.cids.pop(cid, None)
+        if name is not None:
+            del self.interest[name]
+            self.sent.pop(name, None)
+            self.dirty.pop(name, None)
+        return name

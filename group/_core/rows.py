@@ -1,0 +1,103 @@
+"""What one actor claims or has joined, as its owner's lane holds it.
+
+A row is named by its *row key*: the key itself for a registration, `(key, n)` for a
+membership. Keeping both in one dict keeps one order for registry and groups.
+"""
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from group._core.events import Entry
+    from transport import NodeId
+
+RowKey = str | tuple[str, int]
+
+
+class Row:
+    """One claim or membership. Never changed after it is in a table, but for `entry`.
+
+    `entry` is what readers get. It is made when first read, by whichever thread comes
+    first; two threads may make equal ones and the last stays.
+    """
+
+    __slots__ = ("cls", "entry", "meta", "n", "origin", "stamp")
+
+    def __init__(
+        self, origin: "NodeId", n: int, cls: str, stamp: int, meta: bytes
+    ) -> None:
+        self.origin = origin
+        self.n = n
+        self.cls = cls
+        self.stamp = stamp
+        self.meta = meta
+        self.entry: Entry | None = None
+
+    def same_actor(self, other: "Row") -> bool:
+        """Tell whether both rows belong to one actor."""
+        return self.n == other.n and self.origin == other.origin
+
+    def __repr__(self) -> str:
+        return f"<Row {self.cls}#{self.n}@{self.origin} {self.stamp}>"
+
+
+def row_digest(row_key: RowKey, row: Row) -> int:
+    """Hash a row to 64 bits, equal in every process.
+
+    A keyed-less BLAKE2b because it must not be linear: an xor of CRCs lets swapped
+    values cancel out.
+    """
+    kind, key = (b"r", row_key) if isinstance(row_key, str) else (b"m", row_key[0])
+    name = key.encode()
+    text = b"%b%d:%d:%d:%b%b" % (kind, row.n, row.stamp, len(name), name, row.meta)
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
+
+
+class OwnerIndex:
+    """Row keys by actor number. One row, the common case, costs no container."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self) -> None:
+        self._keys: dict[int, RowKey | dict[RowKey, None]] = {}
+
+    def add(self, n: int, row_key: RowKey) -> None:
+        """Note that actor `n` has this row."""
+        held = self._keys.get(n)
+        if held is None:
+            self._keys[n] = row_key
+        elif isinstance(held, dict):
+            held[row_key] = None
+        elif held != row_key:
+            self._keys[n] = {held: None, row_key: None}
+
+    def remove(self, n: int, row_key: RowKey) -> None:
+        """Forget one row of actor `n`."""
+        held = self._keys.get(n)
+        if isinstance(held, dict):
+            held.pop(row_key, None)
+            if not held:
+                del self._keys[n]
+        elif held == row_key:
+            del self._keys[n]
+
+    def of(self, n: int) -> list[RowKey]:
+        """Return the rows of actor `n`: registrations first, then memberships."""
+        held = self._keys.get(n)
+        if held is None:
+            return []
+        if not isinstance(held, dict):
+            return [held]
+        return [k for k in held if isinstance(k, str)] + [
+            k for k in held if not isinstance(k, str)
+        ]
+
+    def __contains__(self, n: int) -> bool:
+        return n in self._keys
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)

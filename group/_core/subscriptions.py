@@ -1,0 +1,58 @@
+"""Who is told: subscribers by cluster and pattern, for one shard."""
+
+from collections.abc import Hashable
+
+from group._core.keys import ALL, Pattern, prefixes_of
+
+
+class Subscriptions:
+    """An event finds its subscribers by its key and the prefixes of that key."""
+
+    __slots__ = ("_clusters",)
+
+    def __init__(self) -> None:
+        self._clusters: dict[str, dict[Pattern, dict[Hashable, None]]] = {}
+
+    def add(self, subscriber: Hashable, cluster: str, pattern: Pattern) -> None:
+        """Subscribe; a second time changes nothing."""
+        patterns = self._clusters.setdefault(cluster, {})
+        patterns.setdefault(pattern, {})[subscriber] = None
+
+    def remove(
+        self, subscriber: Hashable, cluster: str, pattern: Pattern | None
+    ) -> None:
+        """Unsubscribe from one pattern, or, with None, from every pattern anywhere."""
+        if pattern is not None:
+            self._discard(subscriber, cluster, pattern)
+            return
+        for name, patterns in list(self._clusters.items()):
+            for each in list(patterns):
+                self._discard(subscriber, name, each)
+
+    def _discard(self, subscriber: Hashable, cluster: str, pattern: Pattern) -> None:
+        patterns = self._clusters.get(cluster, {})
+        subscribers = patterns.get(pattern)
+        if subscribers is None:
+            return
+        subscribers.pop(subscriber, None)
+        if not subscribers:
+            del patterns[pattern]
+            if not patterns:
+                del self._clusters[cluster]
+
+    def any(self, cluster: str) -> bool:
+        """Tell whether anybody is interested in this cluster."""
+        return cluster in self._clusters
+
+    def matching(self, cluster: str, key: str) -> list[Hashable]:
+        """Return each subscriber that an event of this key concerns, once."""
+        patterns = self._clusters.get(cluster)
+        if patterns is None:
+            return []
+        found: dict[Hashable, None] = {}
+        candidates: tuple[Pattern, ...] = (ALL, key, *prefixes_of(key))
+        for pattern in candidates:
+            subscribers = patterns.get(pattern)
+            if subscribers is not None:
+                found.update(subscribers)
+        return list(found)
