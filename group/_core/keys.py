@@ -32,9 +32,6 @@ ALL: Final = All.ALL
 Pattern: TypeAlias = str | All
 """A key, a prefix that ends in "/", or `ALL`."""
 
-Pattern = str | All
-"""A key, a prefix that ends in "/", or `ALL`."""
-
 
 def check_key(key: object) -> str:
     """Return the key, if it can be one.
@@ -47,7 +44,7 @@ def check_key(key: object) -> str:
     if type(key) is str and key.isascii() and 0 < len(key) <= MAX_KEY_BYTES:
         if "\0" not in key:
             return key
-    elif isinstance(key, str) and _fits(key, MAX_KEY_BYTES):
+    elif isinstance(key, str) and is_name(key, MAX_KEY_BYTES):
         # Members of a StrEnum become plain str, as peers will see them.
         return str.__str__(key)
     raise InvalidKeyError(
@@ -77,7 +74,7 @@ def check_cluster(cluster: object) -> str:
     """
     if cluster is None:
         return DEFAULT
-    if isinstance(cluster, str) and _fits(cluster, MAX_CLUSTER_BYTES):
+    if isinstance(cluster, str) and is_name(cluster, MAX_CLUSTER_BYTES):
         return str.__str__(cluster)
     raise InvalidClusterError(
         f"cluster must be 1\u2013{MAX_CLUSTER_BYTES} bytes of valid UTF-8, "
@@ -93,6 +90,17 @@ def check_pattern(pattern: object) -> Pattern:
         InvalidKeyError: It is none of these.
     """
     return pattern if isinstance(pattern, All) else check_key(pattern)
+
+
+def is_name(text: object, max_bytes: int) -> bool:
+    """Say whether this is a str of 1 to `max_bytes` bytes of UTF-8 without NUL."""
+    if not isinstance(text, str) or not 0 < len(text) <= max_bytes or "\0" in text:
+        return False
+    try:
+        return len(text.encode()) <= max_bytes
+    except UnicodeEncodeError:
+        # A lone surrogate: Python holds it in a str, UTF-8 has no bytes for it.
+        return False
 
 
 def is_prefix(pattern: str) -> bool:
@@ -131,16 +139,6 @@ def _seed(cluster: str) -> int:
 
 
 _DEFAULT_SEED: Final = crc32(b"\0")
-
-
-def _fits(text: str, max_bytes: int) -> bool:
-    if not 0 < len(text) <= max_bytes or "\0" in text:
-        return False
-    try:
-        return len(text.encode()) <= max_bytes
-    except UnicodeEncodeError:
-        # A lone surrogate: Python holds it in a str, UTF-8 has no bytes for it.
-        return False
 
 
 def _reserved(key: str) -> str:
