@@ -30,7 +30,7 @@ from actors._reasons import (
     Reason,
 )
 from actors._ref import ActorRef, ForeignRef, actor_id, class_name
-from actors._types import Cancel, Reply
+from actors._types import AnyRef, Cancel, Reply
 from actors._watch import demonitor, monitor, on_down
 
 # --- supervision: imports -----------------------------------------------------------
@@ -41,6 +41,7 @@ __all__ = [
     "ActorDeadError",
     "ActorError",
     "ActorRef",
+    "AnyRef",
     "Cancel",
     "ChildError",
     "Crash",
