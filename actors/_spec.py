@@ -11,7 +11,7 @@ import pykka
 from actors._restart import AutoShutdown, Restart, Shutdown, Strategy
 
 ChildType = Literal["worker", "supervisor"]
-Timeout = float | Literal["infinity"]
+Seconds = float | Literal["infinity"]
 Startable = type[pykka.Actor] | Callable[..., pykka.ActorRef[Any] | None]
 
 # OTP's value for workers; a supervisor takes as long as its own children need.
@@ -41,7 +41,7 @@ class ChildSpec:
     kwargs: Mapping[str, object] = field(default_factory=dict)
     restart: Restart = "permanent"
     shutdown: Shutdown = WORKER_SECONDS
-    start_timeout: Timeout = WORKER_SECONDS
+    start_timeout: Seconds = WORKER_SECONDS
     significant: bool = False
     type: ChildType = "worker"
 
@@ -81,7 +81,7 @@ def child(
     id: Hashable | None = None,  # noqa: A002  the word that OTP and Elixir use
     restart: Restart = "permanent",
     shutdown: Shutdown | None = None,
-    start_timeout: Timeout | None = None,
+    start_timeout: Seconds | None = None,
     significant: bool = False,
     **kw: object,
 ) -> ChildSpec:
@@ -106,7 +106,7 @@ def child(
         ValueError: A value is out of range.
     """
     kind: ChildType = getattr(cls_or_callable, "child_type", "worker")
-    seconds: Timeout = WORKER_SECONDS if kind == "worker" else "infinity"
+    seconds: Seconds = WORKER_SECONDS if kind == "worker" else "infinity"
     return ChildSpec(
         id=_default_id(cls_or_callable) if id is None else id,
         start=cls_or_callable,
