@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 import msgspec
 
 if TYPE_CHECKING:
-    from actors import ActorRef
+    from actors import AnyRef
 
 
 class EventType(enum.StrEnum):
@@ -46,7 +46,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     cluster: str | None
     key: str
-    ref: ActorRef
+    ref: AnyRef
     meta: Mapping[str, object]
     previous_meta: Mapping[str, object] | None = None
     reason: object = None
@@ -93,10 +93,25 @@ class Lagged:
     missed: int
 
 
+@dataclass(frozen=True, slots=True)
+class RegistryConflict:
+    """The exit reason of an actor whose key turned out to be another's too.
+
+    Attributes:
+        key: The contested key.
+        winner: The actor that keeps it.
+        meta: The winner's meta.
+    """
+
+    key: str
+    winner: AnyRef
+    meta: Mapping[str, object]
+
+
 class Entry(NamedTuple):
     """An actor under a key, and what was said about it when it came."""
 
-    ref: ActorRef
+    ref: AnyRef
     meta: Mapping[str, object]
 
 
@@ -106,7 +121,7 @@ class Record(NamedTuple):
     kind: Literal["registered", "member"]
     cluster: str | None
     key: str
-    ref: ActorRef
+    ref: AnyRef
     meta: Mapping[str, object]
 
 
@@ -114,4 +129,4 @@ class Found(NamedTuple):
     """The group of a scope that a name has led to, and its actors, newest first."""
 
     group: str
-    refs: tuple[ActorRef, ...]
+    refs: tuple[AnyRef, ...]

@@ -83,6 +83,21 @@ def check_cluster(cluster: object) -> str:
     )
 
 
+def check_named_cluster(cluster: object) -> str:
+    """Return the name of a cluster that can be joined and left.
+
+    Raises:
+        InvalidClusterError: As `check_cluster`, or it is None, the default one.
+    """
+    if cluster is None:
+        raise InvalidClusterError(
+            "the default cluster cannot be left, nor joined: every node is in it",
+            cluster,
+            "B032",
+        )
+    return check_cluster(cluster)
+
+
 def check_pattern(pattern: object) -> Pattern:
     """Return the pattern: a key, a prefix that ends in "/", or `ALL`.
 

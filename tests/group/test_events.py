@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from group._core.events import Entry, Event, Events, EventType, Found, Lagged, Record
+from group._core.events import (
+    Entry,
+    Event,
+    Events,
+    EventType,
+    Found,
+    Lagged,
+    Record,
+    RegistryConflict,
+)
 from tests.group.pickled import pickled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors import ActorRef
+    from actors import AnyRef
 
 
 class Ref:
@@ -26,7 +35,7 @@ class Ref:
         return 1
 
 
-REF = cast("ActorRef", Ref())
+REF = cast("AnyRef", Ref())
 
 make: Callable[..., Event] = Event
 
@@ -127,3 +136,12 @@ def test_what_readers_get_are_tuples_with_names() -> None:
     assert record == ("member", None, "chat/1", REF, {})
     assert (found.group, found.refs) == ("chat", (REF,))
     assert Lagged(3).missed == 3
+
+
+def test_the_reason_of_a_lost_key_says_who_has_it() -> None:
+    match RegistryConflict("user/1", REF, {"at": 1}):
+        case RegistryConflict(key, winner, meta):
+            assert (key, winner, meta) == ("user/1", REF, {"at": 1})
+        case _:
+            pytest.fail("it is such a reason")
+    assert repr(RegistryConflict("k", REF, {})).startswith("RegistryConflict(key='k'")

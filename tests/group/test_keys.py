@@ -21,6 +21,7 @@ from group._core.keys import (
     DEFAULT,
     check_cluster,
     check_key,
+    check_named_cluster,
     check_pattern,
     check_write_key,
     is_prefix,
@@ -101,6 +102,18 @@ def test_a_bad_cluster_is_refused_with_its_value(name: object) -> None:
     assert got.value.code == "B030"
     assert got.value.cluster is name
     assert isinstance(got.value, ValueError)
+
+
+def test_the_default_cluster_is_neither_joined_nor_left() -> None:
+    assert check_named_cluster("game_1") == "game_1"
+    with pytest.raises(InvalidClusterError, match=r"1.255 bytes"):
+        check_named_cluster("")
+
+    with pytest.raises(InvalidClusterError) as got:
+        check_named_cluster(None)
+
+    assert str(got.value).startswith("the default cluster cannot be left")
+    assert got.value.code == "B032"
 
 
 def test_all_stays_one_object_and_says_its_name() -> None:

@@ -1,0 +1,22 @@
+"""Durations in words, for messages and tables."""
+
+
+def duration(seconds: float) -> str:
+    """Say about how long: "0.004 s", "0.4 s", "12 s", "3 min", "2 h", "5 d"."""
+    if seconds < 10:
+        return f"{round(max(seconds, 0.0), 3 if seconds < 0.1 else 1):g} s"
+    for unit, size, most in (("s", 1, 60), ("min", 60, 60), ("h", 3600, 24)):
+        if seconds < size * most:
+            return f"{int(seconds / size)} {unit}"
+    return f"{int(seconds / 86_400)} d"
+
+
+def uptime(seconds: float) -> str:
+    """Say how long in a narrow column: "12s", "3m05s", "2h13m", "5d04h"."""
+    whole = max(int(seconds), 0)
+    if whole < 60:
+        return f"{whole}s"
+    for size, unit, small, rest in ((60, "m", 1, "s"), (3600, "h", 60, "m")):
+        if whole < size * (60 if unit == "m" else 24):
+            return f"{whole // size}{unit}{whole % size // small:02}{rest}"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02}h"
