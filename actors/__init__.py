@@ -15,11 +15,13 @@ from actors._errors import (
     Timeout,
 )
 from actors._future import Future
+from actors._links import link, unlink
 from actors._live import by_actor_id
 from actors._mail import deliver, inject
 from actors._mailbox import Mailbox, mailbox
 from actors._naming import register_name, unregister_name, whereis
 from actors._orphans import orphans
+from actors._process import at_exit
 from actors._reasons import (
     Crash,
     DecodeFailed,
@@ -30,6 +32,10 @@ from actors._reasons import (
     Reason,
 )
 from actors._ref import ActorRef, ForeignRef, actor_id, class_name
+from actors._signals import deliver_exit, kill, stop_with
+from actors._signals import exit_actor as exit  # noqa: A004 - the API's name
+from actors._supervised import await_ready, start_ready, supervised
+from actors._timers import Timer, after, tell_after
 from actors._types import AnyRef, Cancel, Reply
 from actors._watch import demonitor, monitor, on_down
 
@@ -63,18 +69,31 @@ __all__ = [
     "Reply",
     "StartError",
     "Timeout",
+    "Timer",
     "actor_id",
+    "after",
+    "at_exit",
+    "await_ready",
     "by_actor_id",
     "class_name",
     "current",
     "deliver",
+    "deliver_exit",
     "demonitor",
+    "exit",
     "inject",
+    "kill",
+    "link",
     "mailbox",
     "monitor",
     "on_down",
     "orphans",
     "register_name",
+    "start_ready",
+    "stop_with",
+    "supervised",
+    "tell_after",
+    "unlink",
     "unregister_name",
     "whereis",
 ]

@@ -1,4 +1,4 @@
-"""The actor: Pykka's, with a guarded loop, an exit reason and Erlang's rule of crash."""
+"""The actor: Pykka's, with a guarded loop, an exit reason and Erlang's crashes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from actors._current import enter
 from actors._end import end
 from actors._errors import ActorError
 from actors._future import Future
-from actors._guard import Contained
+from actors._guard import Caught, Contained
 from actors._inbox import Inbox
 from actors._live import live
 from actors._log import log
@@ -58,12 +58,14 @@ class Actor(pykka.ThreadingActor):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        ref: ActorRef[Self] = ActorRef(self)
-        ref.cell = Cell(next(numbers), ref)
-        self._actor_ref = ref
-        self._cell = ref.cell
-        self.actor_inbox.owner = ref
+        self._actor_ref = self._make_ref()
+        self._cell = Cell(next(numbers), self._actor_ref)
+        self._actor_ref.cell = self._cell
+        self.actor_inbox.owner = self._actor_ref
         self._stopping = False
+
+    def _make_ref(self) -> ActorRef[Self]:
+        return ActorRef(self)
 
     @property
     def actor_ref(self) -> ActorRef[Self]:
@@ -140,11 +142,17 @@ class Actor(pykka.ThreadingActor):
     def _actor_loop_setup(self) -> None:
         if self._cell.ended:
             return
-        try:
+        with Caught(self._start_failed):
             self.on_start()
-        except BaseException as error:  # noqa: BLE001 - a thread's top loop
-            self._cell.start_error = error
-            self._handle_failure(*sys.exc_info())
+
+    def _start_failed(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._cell.start_error = error
+        self._handle_failure(kind, error, traceback)
 
     def _actor_loop_running(self) -> None:
         stopped = self.actor_stopped.is_set
@@ -213,10 +221,8 @@ class Actor(pykka.ThreadingActor):
             cell.verdict = "normal" if cell.asked is None else cell.asked
         pykka.ActorRegistry.unregister(self._actor_ref)
         self.actor_stopped.set()
-        try:
+        with Caught(self._handle_failure):
             self.on_stop()
-        except BaseException:  # noqa: BLE001 - a thread's top loop
-            self._handle_failure(*sys.exc_info())
 
     def _handle_failure(
         self,
@@ -225,6 +231,7 @@ class Actor(pykka.ThreadingActor):
         traceback: TracebackType | None,
     ) -> None:
         """Log the crash, keep its reason, take no more mail."""
+        del exception_type, traceback  # Both are in the value.
         if exception_value is not None:
             crash = Crash.of(exception_value)
             if not isinstance(self._cell.verdict, Crash):

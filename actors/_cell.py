@@ -111,11 +111,19 @@ class Cell:
             self.ended = True
             self.reason = reason
             watches, self.watches = list(self.watches), {}
-            monitors, self.monitors = list(self.monitors.values()), {}
+            cancels = [*self.monitors.values(), *self.links.values()]
+            self.monitors, self.links = {}, {}
             # Under the lock: who sees this actor dead must find its names free.
             _names.release(self.names)
         for watch in watches:
             watch.fire(reason)
-        for cancel in monitors:
+        for cancel in cancels:
             cancel()
         return True
+
+    def forget(self) -> None:
+        """Be dead without telling anybody: the actor is not in this process."""
+        self.ended = True
+        self.reason = "noproc"
+        self.watches, self.links, self.monitors = {}, {}, {}
+        self.names, self.waits_for, self.ident = set(), None, None

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-class Timeout(pykka.Timeout, TimeoutError):
+class Timeout(pykka.Timeout, TimeoutError):  # noqa: N818 - Pykka's name
     """A `timeout=` has passed. Both Pykka's Timeout and Python's TimeoutError."""
 
 

@@ -18,10 +18,12 @@ from actors._deadlock import begin_wait, end_wait
 from actors._errors import Timeout
 from actors._guard import Contained
 from actors._log import log
-from actors._types import Answer, ExcInfo
+from actors._types import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
+
+    from pykka._types import OptExcInfo
 
     from actors._cell import Cell
 
@@ -45,7 +47,7 @@ class Future(pykka.Future[T]):
         self._lock = threading.Lock()
         self._done = False
         self._value: Answer = None
-        self._error: ExcInfo | None = None
+        self._error: OptExcInfo | None = None
         self._original_raised = False
         self._callbacks: list[Callable[[Future[T]], object]] = []
         self.sources: tuple[pykka.Future[Answer], ...] = ()
@@ -73,7 +75,7 @@ class Future(pykka.Future[T]):
         for callback in callbacks:
             self._run(callback)
 
-    def set_exception(self, exc_info: ExcInfo | None = None) -> None:
+    def set_exception(self, exc_info: OptExcInfo | None = None) -> None:
         """Answer with an exception, the one being handled if none is given."""
         error = sys.exc_info() if exc_info is None else exc_info
         with self._lock:

@@ -9,7 +9,12 @@ from actors._log import log
 from actors._reasons import Crash
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
+
+    Handler = Callable[
+        [type[BaseException] | None, BaseException | None, TracebackType | None], object
+    ]
 
 
 class Contained(AbstractContextManager[None]):
@@ -31,4 +36,24 @@ class Contained(AbstractContextManager[None]):
         log.error(
             self._what, error=str(crash), traceback=crash.traceback, **self._fields
         )
+        return True
+
+
+class Caught(AbstractContextManager[None]):
+    """Hands whatever is raised inside to a function and goes on."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: Handler) -> None:
+        self._handle = handle
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is None:
+            return False
+        self._handle(kind, error, traceback)
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actors._adopt import adopted
+from actors._adopt import adopted, given_cell
 from actors._errors import ActorError
 from actors._ref import ActorRef, ForeignRef
 
@@ -24,3 +24,8 @@ def cell_of(ref: AnyRef) -> Cell:
     if isinstance(ref, ForeignRef):
         raise ActorError(f"{ref} does not live in this interpreter")
     return adopted(ref)
+
+
+def known_cell(ref: AnyRef) -> Cell | None:
+    """Give the cell of a local actor if it has one already."""
+    return ref.cell if isinstance(ref, ActorRef) else given_cell(ref)

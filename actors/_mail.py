@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pykka import ActorDeadError
 from pykka._envelope import Envelope
 
+from actors._guard import Caught, Contained
 from actors._home import cell_of
 from actors._inbox import NOTHING
 from actors._reasons import DecodeFailed, Down
@@ -15,6 +16,7 @@ from actors._ref import ForeignRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from actors._types import AnyRef, Reply
 
@@ -40,23 +42,34 @@ class Lazy(Envelope[object]):
 class Encoded(Envelope[object]):
     """A message that is made into an object in the addressee's turn."""
 
-    __slots__ = ("_load",)
+    __slots__ = ("_instead", "_load")
 
     def __init__(self, load: Callable[[], object], reply_to: Reply | None) -> None:
         self._load = load
+        self._instead: object = NOTHING
         self.reply_to = reply_to  # type: ignore[assignment]
 
     @property
     def message(self) -> object:  # type: ignore[override]
         """The message; if it cannot be had, an asker is told and a tell says so."""
-        try:
-            return self._load()
-        except Exception as error:  # noqa: BLE001 - it is handed on
-            reply_to, self.reply_to = self.reply_to, None
-            if reply_to is None:
-                return DecodeFailed(type(error).__name__, str(error))
-            reply_to.set_exception()
-            return NOTHING
+        loaded: list[object] = []
+        with Caught(self._failed):
+            loaded.append(self._load())
+        return loaded[0] if loaded else self._instead
+
+    def _failed(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        reply_to, self.reply_to = self.reply_to, None
+        if reply_to is None:
+            name = "" if kind is None else kind.__name__
+            self._instead = DecodeFailed(name, str(error))
+            return
+        with Contained("an asker could not be told of a broken message"):
+            reply_to.set_exception((kind, error, traceback))
 
 
 def deliver(ref: AnyRef, message: object) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from queue import Empty
 from threading import get_ident
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, ClassVar, NoReturn, Self, TypeVar
 
 import pykka
 from pykka import ActorDeadError
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from actors._types import Answer
 
 
-class MailboxRef(ActorRef["Mailbox"]):
+M = TypeVar("M", bound=Actor)
+
+
+class MailboxRef(ActorRef[M]):
     """The handle to an open mailbox."""
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Answer:
@@ -54,16 +57,15 @@ class Mailbox(Actor):
         super().__init__()
         self._name = name
         self._before: Cell | None = None
-        ref = MailboxRef(self)
-        ref.cell = self._cell
-        self._cell.ref = ref
-        self._actor_ref = ref
-        self.actor_inbox.owner = ref
 
     @classmethod
     def start(cls, *args: Answer, **kwargs: Answer) -> NoReturn:
         """Refuse: a mailbox has no thread of its own."""
+        del args, kwargs
         raise ActorError("a mailbox is opened with 'with actors.mailbox() as me:'")
+
+    def _make_ref(self) -> ActorRef[Self]:
+        return MailboxRef(self)
 
     @property
     def ref(self) -> ActorRef[Self]:

@@ -10,9 +10,12 @@ from actors._log import log
 
 if TYPE_CHECKING:
     from threading import Thread
+    from types import FrameType
 
     from actors._cell import Cell
 
+# Where a Pykka actor's thread runs the user's code.
+_HOOKS = frozenset({"_handle_receive", "on_start", "on_stop", "on_failure"})
 # Single dict operations only: no lock needed.
 _cells: dict[Cell, Thread] = {}
 
@@ -44,7 +47,26 @@ def orphans() -> list[Thread]:
     return [thread for thread in list(_cells.values()) if thread.is_alive()]
 
 
+def busy(cell: Cell) -> bool:
+    """Say whether a plain actor's thread is in the actor's own code."""
+    frame = None if cell.thread is None else _frame(cell.thread)
+    while frame is not None:
+        if frame.f_code.co_name in _HOOKS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def forget() -> None:
+    """Forget all threads; they do not exist in a forked child."""
+    _cells.clear()
+
+
+def _frame(thread: Thread) -> FrameType | None:
+    frames: dict[int, FrameType] = getattr(sys, "_current_frames", dict)()
+    return frames.get(thread.ident or 0)
+
+
 def _stack(thread: Thread) -> str:
-    frames = getattr(sys, "_current_frames", dict)()
-    frame = frames.get(thread.ident)
-    return "".join(traceback.format_stack(frame)) if frame is not None else ""
+    frame = _frame(thread)
+    return "" if frame is None else "".join(traceback.format_stack(frame))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import pykka
@@ -15,18 +14,14 @@ if TYPE_CHECKING:
 AnyRef: TypeAlias = pykka.ActorRef[Any]
 # What a handler answers is known to its author alone.
 Answer: TypeAlias = Any
-ExcInfo: TypeAlias = (
-    tuple[type[BaseException], BaseException, TracebackType | None]
-    | tuple[None, None, None]
-)
 
 
 class Reply(Protocol):
     """The place an answer goes to. The first answer wins, later ones are dropped."""
 
-    def set(self, value: Any = None) -> None: ...
+    def set(self, value: Answer = None) -> None: ...
 
-    def set_exception(self, exc_info: Any = None) -> None: ...
+    def set_exception(self, exc_info: Answer = None) -> None: ...
 
 
 class Cancel(Protocol):

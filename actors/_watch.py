@@ -12,9 +12,8 @@ from actors._reasons import Down, MonitorRef
 from actors._ref import ForeignRef
 
 if TYPE_CHECKING:
-    from actors._reasons import Reason
     from actors._cell import Cell
-    from actors._types import AnyRef, Answer, Cancel, OnDown
+    from actors._types import Answer, AnyRef, Cancel, OnDown
 
 
 def on_down(ref: AnyRef, callback: OnDown) -> Cancel:
