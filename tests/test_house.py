@@ -25,7 +25,7 @@ UNPICKLE_FILE = "transport/_objects.py"
 
 # What a pure file may not import: each is an input that must be an argument.
 IMPURE = {
-    *("asyncio", "concurrent", "datetime", "logging", "multiprocessing", "os"),
+    *("asyncio", "concurrent", "logging", "multiprocessing", "os"),
     *("pickle", "pykka", "queue", "random", "secrets", "selectors", "signal"),
     *("socket", "ssl", "structlog", "subprocess", "threading", "time", "uuid"),
 }
@@ -176,10 +176,27 @@ def test_one_file_per_package_reads_the_clock() -> None:
 
 
 def test_threads_start_in_the_listed_files() -> None:
-    starters = files_that_use("threading", "Thread", "Timer")
+    starters = {name_of(path) for path in library() if makes_threads(path)}
     pools = files_that_import("concurrent") | files_that_import("_thread")
 
     assert starters | pools == THREAD_FILES
+
+
+def makes_threads(path: Path) -> bool:
+    """Tell whether a file calls or derives from a thread class; naming it is free."""
+    made = [
+        expression
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call | ast.ClassDef)
+        for expression in ([node.func] if isinstance(node, ast.Call) else node.bases)
+    ]
+    return any(last_name(expression) in {"Thread", "Timer"} for expression in made)
+
+
+def last_name(expression: ast.expr) -> str:
+    if isinstance(expression, ast.Attribute):
+        return expression.attr
+    return expression.id if isinstance(expression, ast.Name) else ""
 
 
 def test_one_file_turns_bytes_into_objects() -> None:
@@ -223,6 +240,41 @@ def test_waivers_are_few_and_each_gives_code_and_reason() -> None:
     unexplained = [w for w in waivers if not is_explained(w.partition(" ")[2])]
     assert unexplained == []
     assert len(waivers) <= LARGEST_NUMBER_OF_WAIVERS, "\n".join(waivers)
+
+
+FILE_NAME = re.compile(
+    r"`((?:actors|transport|group|tests|examples|benchmarks|docs)/[\w./]*)`"
+)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/internals.md"])
+def test_a_page_names_only_what_exists(page: str) -> None:
+    named = set(FILE_NAME.findall((ROOT / page).read_text(encoding="utf-8")))
+
+    assert named, "a page that names no file"
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "transport/_core/control.py",
+        "transport/_headers.py",
+        "group/_core/messages.py",
+    ],
+)
+def test_internals_explain_every_message(file: str) -> None:
+    page = (ROOT / "docs/internals.md").read_text(encoding="utf-8")
+    messages = [
+        node.name
+        for node in parse(ROOT / file).body
+        if isinstance(node, ast.ClassDef)
+        and not node.name.startswith("_")
+        and not node.name.endswith("Error")
+    ]
+
+    assert messages
+    assert [name for name in messages if f"`{name}`" not in page] == []
 
 
 WAIVER = re.compile(r"#\s*(?:ruff:\s*)?noqa\b.*|#\s*type:\s*ignore\b.*", re.IGNORECASE)
