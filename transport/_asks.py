@@ -1,0 +1,113 @@
+"""Questions to other nodes that still wait for their answer."""
+
+import itertools
+import threading
+from collections.abc import Callable
+
+from actors import Future
+from transport._core.identity import NodeId
+from transport._ref import Answer, RemoteActorRef
+
+Load = Callable[[], object]
+
+
+class _Encoded:
+    """An answer as it came; decoded once, on the thread of whoever reads it first."""
+
+    def __init__(self, load: Load) -> None:
+        self._load: Load | None = load
+        self._lock = threading.Lock()
+        self._value: object = None
+
+    def value(self) -> object:
+        """Return the answer, or raise it; each reader gets its own exception."""
+        with self._lock:
+            if self._load is not None:
+                self._value, self._load = self._load(), None
+            return self._value
+
+
+class RemoteFuture(Future[Answer]):
+    """A future of an answer that comes from another node.
+
+    The node's own thread only puts the bytes in; user code that decoding may run
+    belongs to the reader.
+    """
+
+    def __init__(self, ref: RemoteActorRef) -> None:
+        super().__init__()
+        self.ref = ref
+
+    def set_encoded(self, load: Load) -> None:
+        """Answer with what `load()` will return or raise. Any thread."""
+        self.set(_Encoded(load))
+
+    def get(self, *, timeout: float | None = None) -> Answer:
+        """Wait for the answer; raise it if it is an exception.
+
+        Args:
+            timeout: Seconds to wait, None for ever.
+
+        Raises:
+            Timeout: No answer in time.
+            NodeDownError: The node was lost first.
+        """
+        value = super().get(timeout=timeout)
+        return value.value() if isinstance(value, _Encoded) else value
+
+
+class StopFuture(RemoteFuture):
+    """Whether an actor was stopped: False when it, or its node, was lost already."""
+
+    def set_encoded(self, _load: Load) -> None:
+        """Answer that it has ended. Any thread."""
+        self.ref.gone = isinstance(self.ref.to, int)
+        self.set(value=True)
+
+    def set_exception(self, _exc_info: object = None) -> None:
+        """Answer that it was dead."""
+        self.set(value=False)
+
+
+class Asks:
+    """All open questions of one node. Any thread.
+
+    One dict, changed by single operations: an ask is taken out once, by the answer,
+    by the loss of the node, or by the asker whose message could not be sent.
+    """
+
+    def __init__(self) -> None:
+        self._ids = itertools.count(1)
+        self._open: dict[int, tuple[NodeId, RemoteFuture]] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def open(self, node_id: NodeId, future: RemoteFuture) -> int:
+        """Note a question and return its id. Do so before it is sent."""
+        ask_id = next(self._ids)
+        self._open[ask_id] = (node_id, future)
+        return ask_id
+
+    def take(self, node_id: NodeId, ask_id: int) -> RemoteFuture | None:
+        """Close a question that was put to this node; None when it is closed."""
+        asked = self._open.get(ask_id)
+        if asked is None or asked[0] != node_id:
+            return None
+        # Whoever pops it answers it.
+        taken = self._open.pop(ask_id, None)
+        return None if taken is None else taken[1]
+
+    def fail(self, node_id: NodeId | None, error: Callable[[], Exception]) -> None:
+        """End all questions to a node (None: to all), each with its own error."""
+        # list() of a dict's items is one C call: nobody can change it meanwhile.
+        for ask_id, (asked, _) in list(self._open.items()):
+            if node_id is None or asked == node_id:
+                future = self.take(asked, ask_id)
+                if future is not None:
+                    failed(future, error())
+
+
+def failed(future: Future[Answer], error: Exception) -> None:
+    """Answer with an exception that nobody has raised yet."""
+    future.set_exception((type(error), error, None))

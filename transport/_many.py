@@ -1,0 +1,65 @@
+"""One message to many actors: encoded once, one frame per node."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from actors import ActorDeadError
+from transport import _headers as headers
+from transport._core.identity import NodeId
+from transport._ref import AnyRef, NamedActorRef, RemoteActorRef
+from transport._sender import Sender
+
+
+class Many:
+    """The sender of a node's messages to many. Any thread; never blocks."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def tell(self, refs: Sequence[AnyRef], message: object) -> int:
+        """Send a message to every ref, and return how many were addressed.
+
+        Raises:
+            EncodeError: The message cannot travel; nobody got it.
+            MessageTooLargeError: It is over 64 MiB; nobody got it.
+        """
+        near: list[AnyRef] = []
+        far: dict[NodeId, list[int]] = {}
+        for ref in refs:
+            if not isinstance(ref, RemoteActorRef) or isinstance(ref, NamedActorRef):
+                near.append(ref)
+            elif isinstance(ref.to, int) and not ref.gone and self._linked(ref):
+                far.setdefault(ref.node_id, []).append(ref.to)
+        bodies = self._bodies(far, message)
+        return self._tell_near(near, message) + self._tell_far(bodies)
+
+    def _linked(self, ref: RemoteActorRef) -> bool:
+        return self._sender.life_of(ref) is not None
+
+    def _bodies(
+        self, far: dict[NodeId, list[int]], message: object
+    ) -> list[tuple[NodeId, headers.TellMany]]:
+        # At most two: with pickle, and plain for nodes that do not accept it.
+        payloads: dict[bool, bytes] = {}
+        bodies = []
+        for node_id, ns in far.items():
+            pickled = self._sender.accepts_pickle(node_id)
+            if pickled not in payloads:
+                payloads[pickled] = self._sender.encode(node_id, message)
+            bodies.append((node_id, headers.TellMany(tuple(ns), payloads[pickled])))
+        return bodies
+
+    def _tell_near(self, refs: Iterable[AnyRef], message: object) -> int:
+        addressed = 0
+        for ref in refs:
+            with suppress(ActorDeadError):
+                ref.tell(message)
+                addressed += 1
+        return addressed
+
+    def _tell_far(self, bodies: list[tuple[NodeId, headers.TellMany]]) -> int:
+        return sum(
+            len(header.ns)
+            for node_id, header in bodies
+            if self._sender.send(node_id, header)
+        )

@@ -1,0 +1,321 @@
+"""What actors on different nodes say to each other: one node's end of it.
+
+sender's thread        encode the message, write its header, hand it to the link
+node's I/O thread      read headers; put the still encoded payload into a mailbox,
+                       or into the future of whoever asked
+addressee's turn       decode the payload, run the handler, encode the answer
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, NoReturn
+
+from actors import (
+    ActorDeadError,
+    MonitorRef,
+    Reason,
+    deliver_exit,
+    inject,
+    on_down,
+)
+from transport import _headers as headers
+from transport._asks import Asks, RemoteFuture, StopFuture, failed
+from transport._core.errors import TransportError
+from transport._core.identity import NodeId
+from transport._errors import NodeDownError
+from transport._faults import Fault, rebuild
+from transport._links import Links
+from transport._many import Many
+from transport._proxy import RemoteProxy
+from transport._ref import (
+    AnyProxy,
+    AnyRef,
+    Future,
+    RemoteActorRef,
+)
+from transport._remote_links import RemoteLinks
+from transport._remote_monitors import RemoteMonitors
+from transport._reply import RemoteReply
+from transport._sender import Sender
+
+
+class ActorTraffic:
+    """The actors' side of a node.
+
+    Refs call it from any thread, the node from its I/O thread; nothing here blocks.
+    """
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+        self._sender = Sender(links, self, self.message)
+        self._asks = Asks()
+        self._monitors = RemoteMonitors(self._sender)
+        self._ties = RemoteLinks(self._sender)
+        self._many = Many(self._sender)
+        self._handlers: dict[type, Callable[[NodeId, Any], None]] = {
+            headers.Tell: self._on_tell,
+            headers.TellMany: self._on_tell_many,
+            headers.Ask: self._on_ask,
+            headers.Reply: self._on_reply,
+            headers.ReplyError: self._on_reply_error,
+            headers.ReplyDead: self._on_reply_dead,
+            headers.Stop: self._on_stop,
+            headers.Monitor: self._monitors.monitor,
+            headers.Demonitor: self._monitors.demonitor,
+            headers.Down: self._monitors.down,
+            headers.Link: self._ties.link,
+            headers.Unlink: self._ties.unlink,
+            headers.LinkExit: self._ties.exit,
+            headers.LinkCheck: self._ties.check,
+            headers.Exit: self._on_exit,
+        }
+
+    # What a node offers of it.
+
+    def adopt(self, ref: AnyRef) -> int:
+        """Make a local actor one of this node, and return its number.
+
+        Raises:
+            NotLocalError: It belongs to another node.
+        """
+        return self._sender.adopt(ref)
+
+    def ref(self, node_id: NodeId, n: int, cls: str) -> AnyRef:
+        """Return the local ref where the node is this one, else a RemoteActorRef."""
+        return self._sender.ref(node_id, n, cls)
+
+    def is_local(self, ref: AnyRef) -> bool:
+        """Tell whether an actor lives here: it is adopted, or would be if asked."""
+        return self._sender.refs.is_local(ref)
+
+    def address_of(self, ref: AnyRef) -> tuple[NodeId, int]:
+        """Return where an actor lives, and its number there.
+
+        Raises:
+            TypeError: The ref stands for whoever bears a name, not for one actor.
+        """
+        node, incarnation, to, _ = self._sender.refs.address(ref)
+        if isinstance(to, str):
+            raise TypeError(f"{ref!r} is a name, not one actor")
+        return NodeId(node, incarnation), to
+
+    def actor(self, node: str, name: str) -> RemoteActorRef:
+        """Return a ref to whoever bears a name on a node when a message gets there."""
+        return self._sender.refs.named(node, name)
+
+    def tell_many(self, refs: Sequence[AnyRef], message: object) -> int:
+        """Send one message to many actors, encoded once and one frame per node.
+
+        Returns:
+            How many were addressed: not the dead, nor those on nodes without a link.
+
+        Raises:
+            EncodeError: The message cannot travel.
+        """
+        return self._many.tell(refs, message)
+
+    @property
+    def waiting(self) -> int:
+        """How many questions to other nodes have no answer yet."""
+        return len(self._asks)
+
+    # What remote refs ask for: `Carrier`.
+
+    def tell(self, ref: RemoteActorRef, message: object) -> None:
+        """See `RemoteActorRef.tell`."""
+        node_id = self._life_of(ref)
+        payload = self._sender.encode(node_id, message)
+        # Refused: the node has counted it, which is all that at-most-once promises.
+        self._sender.send(node_id, headers.Tell(ref.to, payload))
+
+    def _life_of(self, ref: RemoteActorRef) -> NodeId:
+        node_id = self._sender.life_of(ref)
+        if node_id is None:
+            raise self._sender.unreachable(ref)
+        return node_id
+
+    def ask(self, ref: RemoteActorRef, message: object) -> Future[Any]:
+        """See `RemoteActorRef.ask`."""
+        future = RemoteFuture(ref)
+        try:
+            self._check_life(ref)
+            node_id = self._life_of(ref)
+            payload = self._sender.encode(node_id, message)
+        except (TransportError, ActorDeadError) as error:
+            failed(future, error)
+        else:
+            self._question(node_id, future, partial(_ask, ref.to, payload))
+        return future
+
+    def _check_life(self, ref: RemoteActorRef) -> None:
+        if ref.gone:
+            raise ActorDeadError(f"{ref} is dead")
+
+    def _question(
+        self,
+        node_id: NodeId,
+        future: RemoteFuture,
+        header: Callable[[int], headers.Header],
+    ) -> None:
+        ask_id = self._asks.open(node_id, future)
+        if self._sender.send(node_id, header(ask_id)):
+            return
+        mine = self._asks.take(node_id, ask_id)
+        if mine is not None:
+            failed(mine, self._sender.refusal(mine.ref, node_id))
+
+    def stop_actor(self, ref: RemoteActorRef) -> Future[bool]:
+        """See `RemoteActorRef.stop`."""
+        future = StopFuture(ref)
+        node_id = None if ref.gone else self._sender.life_of(ref)
+        if node_id is None:
+            future.set(value=False)
+        else:
+            self._question(node_id, future, partial(_stop, ref.to))
+        return future
+
+    def proxy(self, ref: RemoteActorRef) -> AnyProxy:
+        """See `RemoteActorRef.proxy`."""
+        return RemoteProxy(actor_ref=ref)
+
+    def reachable(self, ref: RemoteActorRef) -> bool:
+        """Tell whether a ref's node is linked."""
+        return self._sender.life_of(ref) is not None
+
+    def add_monitor(
+        self, ref: RemoteActorRef, monitor: MonitorRef, watcher: AnyRef
+    ) -> None:
+        """See `actors.monitor`."""
+        self._monitors.add(ref, monitor, watcher)
+
+    def remove_monitor(self, monitor: MonitorRef) -> None:
+        """See `actors.demonitor`."""
+        self._monitors.remove(monitor)
+
+    def add_link(self, ref: RemoteActorRef, me: AnyRef) -> None:
+        """See `actors.link`."""
+        self._ties.add(ref, me)
+
+    def remove_link(self, ref: RemoteActorRef, me: AnyRef) -> None:
+        """See `actors.unlink`."""
+        self._ties.remove(ref, me)
+
+    def send_exit(
+        self, ref: RemoteActorRef, sender: AnyRef | None, reason: Reason
+    ) -> None:
+        """See `actors.exit`."""
+        node_id = self._sender.life_of(ref)
+        if node_id is None:
+            return
+        n = 0 if sender is None else self._sender.adopt(sender)
+        cls = "" if sender is None else self._sender.class_of(sender)
+        data = self._sender.write_reason(node_id, reason)
+        self._sender.signal(node_id, headers.Exit(ref.to, n, cls, data))
+
+    # What the node calls on its I/O thread: `Traffic`.
+
+    def message(self, node_id: NodeId, _token: int, body: bytes) -> None:
+        """Take one message of a node.
+
+        Raises:
+            ProtocolError: It is malformed.
+        """
+        header = headers.read(body)
+        self._handlers[type(header)](node_id, header)
+
+    def node_up(self, node_id: NodeId) -> None:
+        """A link with a node exists: the first, or one after a loss."""
+        self._monitors.node_up(node_id)
+        self._ties.node_up(node_id)
+
+    def node_suspect(self, node_id: NodeId, cause: str) -> None:
+        """The link is lost: answers may have been lost with it."""
+        self._asks.fail(node_id, partial(NodeDownError, node_id.name, cause))
+
+    def node_down(self, node_id: NodeId, cause: str) -> None:
+        """The node is gone for good."""
+        self._asks.fail(node_id, partial(NodeDownError, node_id.name, cause))
+        self._monitors.node_down(node_id, cause)
+        self._ties.node_down(node_id, cause)
+
+    def stop(self) -> None:
+        """The node stops: everything that waits for other nodes ends."""
+        cause = f"node {self._sender.id.name}, through which it was reached, stopped"
+        self._asks.fail(None, partial(NodeDownError, self._sender.id.name, "stopped"))
+        for node_id in self._monitors.nodes() | self._ties.nodes():
+            self.node_down(node_id, cause)
+        self._sender.actors.close()
+
+    def _on_tell(self, _node_id: NodeId, header: headers.Tell) -> None:
+        ref = self._sender.actors.living(header.to)
+        if ref is not None:
+            self._inject(ref, header.payload)
+
+    def _on_tell_many(self, _node_id: NodeId, header: headers.TellMany) -> None:
+        for n in header.ns:
+            ref = self._sender.actors.living(n)
+            if ref is not None:
+                self._inject(ref, header.payload)
+
+    def _inject(self, ref: AnyRef, payload: bytes) -> None:
+        with suppress(ActorDeadError):
+            inject(ref, partial(self._sender.codec.decode, payload), None)
+
+    def _on_ask(self, node_id: NodeId, header: headers.Ask) -> None:
+        ref = self._sender.actors.living(header.to)
+        reply = RemoteReply(self._sender, node_id, header.id)
+        load = partial(self._sender.codec.decode, header.payload)
+        if ref is not None:
+            with suppress(ActorDeadError):
+                inject(ref, load, reply)
+                return
+        reply.dead()
+
+    def _on_reply(self, node_id: NodeId, header: headers.Reply) -> None:
+        future = self._asks.take(node_id, header.id)
+        if future is not None:
+            future.set_encoded(partial(self._sender.codec.decode, header.payload))
+
+    def _on_reply_error(self, node_id: NodeId, header: headers.ReplyError) -> None:
+        future = self._asks.take(node_id, header.id)
+        if future is not None:
+            fault = Fault(header.module, header.name, header.message, header.traceback)
+            future.set_encoded(partial(_raise, fault, node_id.name))
+
+    def _on_reply_dead(self, node_id: NodeId, header: headers.ReplyDead) -> None:
+        future = self._asks.take(node_id, header.id)
+        if future is not None:
+            # Somebody else may bear a name tomorrow; a number never comes back.
+            future.ref.gone = isinstance(future.ref.to, int)
+            failed(future, ActorDeadError(f"{future.ref} is dead"))
+
+    def _on_stop(self, node_id: NodeId, header: headers.Stop) -> None:
+        ref = self._sender.actors.living(header.to)
+        reply = RemoteReply(self._sender, node_id, header.id)
+        if ref is None:
+            reply.dead()
+        else:
+            ref.stop(block=False)
+            on_down(ref, reply.stopped)
+
+    def _on_exit(self, node_id: NodeId, header: headers.Exit) -> None:
+        ref = self._sender.actors.living(header.to)
+        if ref is None:
+            return
+        sender = None
+        if header.n:
+            sender = self._sender.ref(node_id, header.n, header.cls)
+        deliver_exit(ref, sender, self._sender.read_reason(header.reason))
+
+
+def _ask(to: int | str, payload: bytes, ask_id: int) -> headers.Ask:
+    return headers.Ask(ask_id, to, payload)
+
+
+def _stop(to: int | str, ask_id: int) -> headers.Stop:
+    return headers.Stop(ask_id, to)
+
+
+def _raise(fault: Fault, node: str) -> NoReturn:
+    raise rebuild(fault, node)
