@@ -3,7 +3,9 @@
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 
 from actors._actor import Actor
+from actors._children import Child, Counts
 from actors._current import current
+from actors._dynamic import DynamicSupervisor
 from actors._errors import (
     ActorDeadError,
     ActorError,
@@ -32,15 +34,17 @@ from actors._reasons import (
     Reason,
 )
 from actors._ref import ActorRef, ForeignRef, actor_id, class_name
+from actors._run import run
 from actors._signals import deliver_exit, kill, stop_with
 from actors._signals import exit_actor as exit  # noqa: A004 - the API's name
+from actors._spec import ChildSpec, check_childspecs, child
 from actors._supervised import await_ready, start_ready, supervised
+from actors._supervisor import Supervisor
+from actors._supervisor_ref import DynamicSupervisorRef, SupervisorRef
 from actors._timers import Timer, after, tell_after
+from actors._tree import Branch, Tree, tree
 from actors._types import AnyRef, Cancel, Reply
 from actors._watch import demonitor, monitor, on_down
-
-# --- supervision: imports -----------------------------------------------------------
-# --- supervision: end ---------------------------------------------------------------
 
 __all__ = [
     "Actor",
@@ -98,4 +102,19 @@ __all__ = [
     "whereis",
 ]
 # --- supervision: names, as `__all__ += [...]` --------------------------------------
+__all__ += [
+    "Branch",
+    "Child",
+    "ChildSpec",
+    "Counts",
+    "DynamicSupervisor",
+    "DynamicSupervisorRef",
+    "Supervisor",
+    "SupervisorRef",
+    "Tree",
+    "check_childspecs",
+    "child",
+    "run",
+    "tree",
+]
 # --- supervision: end ---------------------------------------------------------------

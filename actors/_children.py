@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from actors import _reports as reports
 from actors import _restart as rules
 from actors._errors import StartError
-from actors._life import Life, launch
+from actors._life import Life, begin_life
 
 if TYPE_CHECKING:
     from actors._reasons import Reason
@@ -91,6 +91,8 @@ class Record:
 class Children:
     """All children of one supervisor, in start order.
 
+    `gave_up` says that the supervisor ends because it restarted too often.
+
     Args:
         owner: The supervisor.
         on_end: Called in the thread of a child that has ended; must not block.
@@ -98,8 +100,11 @@ class Children:
 
     def __init__(self, owner: AnyRef, on_end: Callable[[Record, Life], None]) -> None:
         self.owner = owner
+        self.gave_up = False
         self._on_end = on_end
         self._records: dict[Hashable, Record] = {}
+        # By actor number. A child's own thread takes it out: one dict operation.
+        self._running: dict[int, Record] = {}
 
     # Any thread.
 
@@ -118,6 +123,10 @@ class Children:
             supervisors=supervisors,
             workers=len(records) - supervisors,
         )
+
+    def running(self, number: int) -> Record | None:
+        """Find the child that lives as the actor with that number."""
+        return self._running.get(number)
 
     # The supervisor's thread alone.
 
@@ -144,7 +153,7 @@ class Children:
             StartError: It did not come up; it is down now, and reported.
         """
         try:
-            life = launch(record.spec, self.owner)
+            life = begin_life(record.spec, self.owner)
         except StartError as error:
             reports.start_error(self.owner, record.spec, error.reason)
             raise
@@ -152,7 +161,12 @@ class Children:
         if life is None:
             return
         reports.child_started(self.owner, record.spec, life.ref)
-        life.watch(lambda: self._on_end(record, life))
+        self._running[life.number] = record
+        life.watch(lambda: self._gone(record, life))
+
+    def _gone(self, record: Record, life: Life) -> None:
+        self._running.pop(life.number, None)
+        self._on_end(record, life)
 
     def stop(self, record: Record) -> None:
         """Stop one child, if it runs, and wait until it is dead."""

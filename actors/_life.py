@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pykka
+from pykka import ActorDeadError
 from pykka._envelope import Envelope
-from pykka.messages import ProxyGetAttr
-from pykka.messages import _ActorStop as ActorStop
 
 from actors import _roster as roster
-from actors._end import fence
-from actors._errors import StartError
+from actors._errors import StartError, Timeout
 from actors._future import Future
 from actors._home import cell_of
+from actors._inbox import NOTHING
 from actors._orphans import orphans
+from actors._plain import put_first
 from actors._reasons import Crash
 from actors._ref import ActorRef, ForeignRef, actor_id
+from actors._signals import kill, stop_with
+from actors._supervised import supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors._cell import Cell
     from actors._reasons import Reason
     from actors._restart import Shutdown
     from actors._spec import ChildSpec, Seconds, Startable
@@ -45,6 +46,16 @@ class Life:
         self._untie: Cancel | None = None
         self._cell.watch(self._end)
 
+    @property
+    def number(self) -> int:
+        """The actor's number."""
+        return self._cell.number
+
+    @property
+    def ended(self) -> bool:
+        """Is it over?"""
+        return self._ended.is_set()
+
     def _end(self, reason: Reason) -> None:
         self.reason = reason
         self._ended.set()
@@ -55,7 +66,9 @@ class Life:
     def tie_to(self, supervisor: AnyRef) -> None:
         """Let the child stop by itself when its supervisor has ended."""
         roster.adopt(self._cell.number, actor_id(supervisor))
-        self._untie = cell_of(supervisor).watch(lambda _: order_end(self.ref))
+        self._untie = cell_of(supervisor).watch(
+            lambda _: stop_with(self.ref, "shutdown")
+        )
         if self._ended.is_set():
             self._end(self.reason)
 
@@ -68,23 +81,24 @@ class Life:
 
         A child that takes longer is abandoned, for the reason "timeout".
         """
-        if not await_ready(self.ref, None if seconds == "infinity" else seconds):
-            fence(self.ref)
+        try:
+            if came_up(self.ref, seconds):
+                return None
+        except Timeout:
+            kill(self.ref)
             self._ended.wait()
             return "timeout"
-        if came_up(self._cell):
-            return None
         self._ended.wait()
         return self.reason
 
     def order_stop(self, shutdown: Shutdown) -> None:
         """Tell the child to end and do not wait."""
         if shutdown == "kill":
-            fence(self.ref)
+            kill(self.ref)
             return
         if isinstance(shutdown, int | float):
             self._deadline = monotonic() + shutdown
-        order_end(self.ref)
+        stop_with(self.ref, "shutdown")
 
     def await_end(self) -> threading.Thread | None:
         """Wait for the end; enforce it when the time given to it has passed.
@@ -94,14 +108,14 @@ class Life:
         """
         left = None if self._deadline is None else self._deadline - monotonic()
         if not self._ended.wait(left):
-            fence(self.ref)
+            kill(self.ref)
         self._ended.wait()
         thread = self._cell.thread
         return thread if thread in orphans() else None
 
 
-def launch(spec: ChildSpec, supervisor: AnyRef) -> Life | None:
-    """Start a child and wait until it is up.
+def begin_life(spec: ChildSpec, supervisor: AnyRef | None = None) -> Life | None:
+    """Start an actor, a supervisor's child or a root, and wait until it is up.
 
     Returns:
         Its life, or None when its callable declined to start it.
@@ -113,7 +127,8 @@ def launch(spec: ChildSpec, supervisor: AnyRef) -> Life | None:
     if ref is None:
         return None
     life = Life(ref)
-    life.tie_to(supervisor)
+    if supervisor is not None:
+        life.tie_to(supervisor)
     reason = life.failure(spec.start_timeout)
     if reason is not None:
         raise StartError(spec.id, reason)
@@ -135,27 +150,33 @@ def _begin(spec: ChildSpec) -> AnyRef | None:
 def starter(start: Startable) -> Callable[..., AnyRef | None]:
     """Give what starts such a child and does not wait until it is up."""
     if isinstance(start, type) and issubclass(start, pykka.Actor):
-        begin: Callable[..., AnyRef] = getattr(start, "begin", start.start)
+        cls = supervised(start)
+        begin: Callable[..., AnyRef] = getattr(cls, "begin", cls.start)
         return begin
-    return start
+    return cast("Callable[..., AnyRef | None]", start)
 
 
-def await_ready(ref: AnyRef, timeout: float | None) -> bool:
-    """Wait until `on_start` has returned, or the actor is dead; say if it did."""
-    ready = threading.Event()
-    probe: Future[str] = Future()
-    probe.add_done_callback(lambda _: ready.set())
-    ref.actor_inbox.put_order(Envelope(ProxyGetAttr(("actor_urn",)), probe))
-    return ready.wait(timeout)
+def came_up(ref: AnyRef, seconds: Seconds = "infinity") -> bool:
+    """Wait until `on_start` has returned or the actor is dead; say if it went well.
 
+    An actor that came up and ended at once did come up.
 
-def came_up(cell: Cell) -> bool:
-    """Did this actor start well, whatever happened to it since?"""
-    return cell.started and cell.start_error is None
-
-
-def order_end(ref: AnyRef, reason: Reason = "shutdown") -> None:
-    """Let an actor end after its current message, its hooks included."""
+    Raises:
+        Timeout: Neither happened in time.
+    """
+    probe: Future[object] = Future()
+    envelope: Envelope[object] = Envelope(NOTHING, probe)
+    cell = cell_of(ref)
+    refused = (ActorDeadError, ActorDeadError(f"{ref} ended while starting"), None)
+    cancel = cell.watch(lambda _: probe.set_exception(refused))
     if isinstance(ref, ActorRef):
-        ref.cell.asked = reason
-        ref.actor_inbox.put_order(Envelope(ActorStop()))
+        ref.actor_inbox.put_order(envelope)
+    else:
+        put_first(ref, envelope)
+    try:
+        probe.get(timeout=None if seconds == "infinity" else seconds)
+    except ActorDeadError:
+        return cell.started and cell.start_error is None
+    finally:
+        cancel()
+    return True

@@ -13,14 +13,17 @@ from actors import _roster as roster
 from actors._actor import Actor
 from actors._children import Child, Children, Counts
 from actors._errors import StartError
-from actors._life import await_ready, came_up
+from actors._home import cell_of
+from actors._life import came_up
 from actors._mail import deliver
+from actors._process import at_exit
 from actors._reasons import Exit
 from actors._supervisor_ref import OverseerRef
 
 if TYPE_CHECKING:
     from actors._children import Record
     from actors._life import Life
+    from actors._reasons import Reason
     from actors._spec import ChildSpec, ChildType
     from actors._types import Answer, AnyRef
 
@@ -86,8 +89,8 @@ class Overseer(Actor):
     def start(cls, *args: Answer, **kwargs: Answer) -> OverseerRef[Self]:
         """Start, and return when it is up; raise what kept it from that."""
         ref = cls.begin(*args, **kwargs)
-        await_ready(ref, None)
-        if came_up(ref.cell):
+        if came_up(ref):
+            _stop_at_exit(ref)
             return ref
         ref.stop()
         if ref.cell.start_error is not None:
@@ -183,6 +186,7 @@ class Overseer(Actor):
             record.last_reason,
         )
         record.down(record.last_reason)
+        self._children.gave_up = True
         self._end_tree()
 
     def _end_tree(self) -> None:
@@ -219,3 +223,13 @@ class Overseer(Actor):
     def count_children(self) -> Counts:
         """Count the children."""
         return self._children.counts()
+
+
+def _stop_at_exit(ref: AnyRef) -> None:
+    """Stop a supervisor that nobody else stops when the interpreter ends."""
+    cancel = at_exit(lambda seconds: ref.stop(timeout=seconds))
+
+    def ended(_reason: Reason) -> None:
+        cancel()
+
+    cell_of(ref).watch(ended)

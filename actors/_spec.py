@@ -74,6 +74,10 @@ class ChildSpec:
         """Return this spec with nothing to start from (it is never used again)."""
         return replace(self, args=(), kwargs={})
 
+    def with_arguments_first(self, arguments: tuple[object, ...]) -> "ChildSpec":
+        """Return this spec with more arguments, before its own."""
+        return replace(self, args=(*arguments, *self.args)) if arguments else self
+
 
 def child(
     cls_or_callable: Startable,
@@ -167,6 +171,16 @@ def check_flags(
         raise TypeError(f"max_seconds must be a number: {max_seconds!r}")
     if not 0 < max_seconds < math.inf:
         raise ValueError(f"max_seconds must be greater than 0: {max_seconds!r}")
+
+
+def check_max_children(max_children: object) -> None:
+    """Check a dynamic supervisor's limit; raises TypeError or ValueError."""
+    if max_children is None:
+        return
+    if isinstance(max_children, bool) or not isinstance(max_children, int):
+        raise TypeError(f"max_children must be a whole number: {max_children!r}")
+    if max_children < 0:
+        raise ValueError(f"max_children must be at least 0: {max_children!r}")
 
 
 def _default_id(start: object) -> str:

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 Event = tuple[str, ...]
+Shown = tuple[str, str, int, str | None]
 Death = tuple["Kid", int, str]
 
 
@@ -124,9 +125,11 @@ class Sup:
 
     def _stop_kid(self, kid: Kid) -> None:
         if kid.state == "up":
+            already = [reason for dead, _, reason in self.deaths if dead is kid]
+            kid.last = already[0] if already else "shutdown"
             if kid.sup is not None:
                 kid.sup.stop()
-            elif not any(dead is kid for dead, _, _ in self.deaths):
+            elif not already:
                 self.world.trace.append(("end", kid.path))
         self.deaths = deque(each for each in self.deaths if each[0] is not kid)
         kid.state = "down"
@@ -262,9 +265,12 @@ class Sup:
 
     # Looking.
 
-    def picture(self) -> list[tuple[str, str]]:
-        """Ids and states, newest first."""
-        return [(kid.plan.id, kid.state) for kid in reversed(self.kids)]
+    def picture(self) -> list[Shown]:
+        """What there is to see of the children, newest first."""
+        return [
+            (kid.plan.id, kid.state, kid.restarts, kid.last)
+            for kid in reversed(self.kids)
+        ]
 
 
 class Tree:
