@@ -54,7 +54,7 @@ class Actor(pykka.ThreadingActor):
     crash_on: ClassVar[Literal["any", "tell"]] = "any"
 
     actor_inbox: Inbox
-    _actor_ref: ActorRef[Self]
+    _actor_ref: ActorRef[Answer]
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)

@@ -9,11 +9,11 @@ import sys
 import threading
 from contextlib import suppress
 from queue import Full
-from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 import pykka
 
+from actors._clock import monotonic
 from actors._deadlock import begin_wait, end_wait
 from actors._errors import Timeout
 from actors._guard import Contained

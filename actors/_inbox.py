@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
 from pykka import ActorDeadError
@@ -13,6 +12,7 @@ from pykka._envelope import Envelope
 from pykka.messages import ProxyGetAttr
 from pykka.messages import _ActorStop as ActorStop
 
+from actors._clock import monotonic
 from actors._guard import Contained
 
 if TYPE_CHECKING:

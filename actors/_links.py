@@ -93,11 +93,11 @@ def _link_foreign(here: AnyRef, ref: ForeignRef[Answer]) -> None:
         if cell.ended or ref in cell.links:
             return
         cell.links[ref] = _nothing
+    # Whoever carries the link tells the other end of the death of `here`, too.
     ref.add_link(here)
-    watch = on_down(here, lambda reason: ref.send_exit(here, reason))
-    _keep(here, ref, partial(_unlink_foreign, here, ref, watch))
+    _keep(here, ref, partial(_unlink_foreign, here, ref))
 
 
-def _unlink_foreign(here: AnyRef, ref: ForeignRef[Answer], watch: Cancel) -> bool:
+def _unlink_foreign(here: AnyRef, ref: ForeignRef[Answer]) -> bool:
     ref.remove_link(here)
-    return watch()
+    return True

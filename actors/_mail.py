@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pykka import ActorDeadError
 from pykka._envelope import Envelope
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    import pykka
+
     from actors._types import AnyRef, Reply
 
 
@@ -25,6 +27,7 @@ class Lazy(Envelope[object]):
     """An envelope opened in the addressee's turn, by any kind of Pykka actor.
 
     `opened` gives the message, or `NOTHING` when there is nothing to say any more.
+    The slot `message` stays empty, so that Python asks `__getattr__` for it.
     """
 
     __slots__ = ("_opened",)
@@ -33,25 +36,29 @@ class Lazy(Envelope[object]):
         self._opened = opened
         self.reply_to = None
 
-    @property
-    def message(self) -> object:  # type: ignore[override]
-        """The message, as it is now."""
+    def __getattr__(self, name: str) -> object:
+        if name != "message":
+            raise AttributeError(name)
         return self._opened()
 
 
 class Encoded(Envelope[object]):
-    """A message that is made into an object in the addressee's turn."""
+    """A message that is made into an object in the addressee's turn.
+
+    If it cannot be had, an asker is told so, and for a tell it is `DecodeFailed`.
+    """
 
     __slots__ = ("_instead", "_load")
 
     def __init__(self, load: Callable[[], object], reply_to: Reply | None) -> None:
         self._load = load
         self._instead: object = NOTHING
-        self.reply_to = reply_to  # type: ignore[assignment]
+        # Pykka asks no more of a future than to be a Reply.
+        self.reply_to = cast("pykka.Future[object] | None", reply_to)
 
-    @property
-    def message(self) -> object:  # type: ignore[override]
-        """The message; if it cannot be had, an asker is told and a tell says so."""
+    def __getattr__(self, name: str) -> object:
+        if name != "message":
+            raise AttributeError(name)
         loaded: list[object] = []
         with Caught(self._failed):
             loaded.append(self._load())

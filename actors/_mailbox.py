@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from queue import Empty
 from threading import get_ident
-from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, NoReturn, Self, TypeVar
 
 import pykka
 from pykka import ActorDeadError
 
 from actors._actor import OWN, Actor
+from actors._clock import monotonic
 from actors._current import enter
 from actors._end import end
 from actors._errors import ActorError, Timeout

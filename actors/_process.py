@@ -6,13 +6,13 @@ import atexit
 import os
 import threading
 from operator import attrgetter
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import pykka
 
 from actors import _names, _timers
 from actors import _orphans as orphans
+from actors._clock import monotonic
 from actors._current import enter
 from actors._guard import Contained
 from actors._home import known_cell

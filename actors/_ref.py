@@ -154,7 +154,11 @@ class ForeignRef(pykka.ActorRef[A], ABC, Generic[A]):
 
     @abstractmethod
     def add_link(self, me: AnyRef) -> None:
-        """Call `deliver_exit(me, self, reason)` at this actor's end."""
+        """Link both ways; called once per pair, and by the carrier at the other end.
+
+        At this actor's end, or its node's, `deliver_exit(me, self, reason,
+        linked=True)` is called; the other end hears of the end of `me`.
+        """
 
     @abstractmethod
     def remove_link(self, me: AnyRef) -> None:

@@ -6,9 +6,9 @@ import heapq
 import math
 import threading
 from contextlib import suppress
-from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
+from actors._clock import monotonic
 from actors._errors import ActorDeadError
 from actors._guard import Contained
 from actors._inbox import NOTHING

@@ -1,0 +1,5 @@
+"""The package's clock; the only file here that reads one."""
+
+from time import monotonic
+
+__all__ = ["monotonic"]
