@@ -33,7 +33,9 @@ class GroupError(Exception):
 
 
 def _restored(cls: type[GroupError], *args: object) -> GroupError:
-    return cls.__new__(cls, *args)
+    error = cls.__new__(cls, *args)
+    error.args = args  # An OSError, and TimeoutError is one, does not keep them.
+    return error
 
 
 class ConfigError(GroupError, ValueError):
