@@ -52,13 +52,9 @@ _address_decoder = msgspec.msgpack.Decoder(
     ]
 )
 
-# All that msgspec raises for bad bytes; the last three are no DecodeError.
-_BAD_BYTES = (
-    msgspec.DecodeError,
-    UnicodeDecodeError,
-    RecursionError,
-    OverflowError,
-)
+# All that msgspec raises for bad bytes. ValueError is for bad UTF-8, and for timestamps
+# after the year 9999, which it lets through to datetime.
+_BAD_BYTES = (msgspec.DecodeError, ValueError, RecursionError, OverflowError)
 
 
 def encode(meta: object, ref_out: RefOut) -> bytes:

@@ -372,6 +372,7 @@ def extension(code: int, payload: bytes) -> bytes:
         b"\x81\xa1a\x81\x90\x01",
         b"\x81\xa2\xff\xff\x01",
         b"\x81\xa1a\xd6\xff\x00\x00\x00\x00",
+        b"\x81\xa1a\xc7\x0c\xff" + bytes(4) + (253_402_300_800).to_bytes(8, "big"),
         b"\x81\xa1a" + b"\x91" * 60_000 + b"\x90",
         b"\x81\xa1a" + b"\x91" * 32 + b"\x90",
         b"\x81\xa1a" + b"\x81\xa1b" * 32 + b"\x01",

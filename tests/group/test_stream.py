@@ -407,9 +407,11 @@ def test_a_cancelled_coroutine_leaves_nothing_behind(eventually: Eventually) -> 
 
 
 def test_an_event_that_meets_a_cancelled_coroutine_is_not_lost() -> None:
-    stream = EventStream()
+    stream, faults = EventStream(), list[object]()
 
     async def meet() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: faults.append(context))
         reader = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)
         assert asleep(stream)()
@@ -421,6 +423,7 @@ def test_an_event_that_meets_a_cancelled_coroutine_is_not_lost() -> None:
 
     asyncio.run(meet())
 
+    assert faults == []
     assert rest(stream) == ["a"]
 
 
