@@ -131,8 +131,7 @@ class Overseer(Actor):
             case Ended(record, life):
                 self._ended(record, life)
             case Retry(record):
-                if self._holds(record) and record.state == "restarting":
-                    self._restart(record)
+                self._retry(record)
             case Exit():
                 # A linked stranger has ended: children are watched, not linked.
                 pass
@@ -156,6 +155,11 @@ class Overseer(Actor):
             self._restart(record)
         else:
             self._not_restarted(record)
+
+    def _retry(self, record: Record) -> None:
+        # Whoever stopped the child meanwhile has also taken back the restart.
+        if self._holds(record) and record.state == "restarting":
+            self._restart(record)
 
     def _restart(self, record: Record) -> None:
         self._attempts, allowed = rules.spend(

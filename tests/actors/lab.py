@@ -1,6 +1,6 @@
 """Real supervision trees, driven step by step beside the model of OTP."""
 
-import random
+import logging
 import threading
 import time
 from collections import deque
@@ -24,7 +24,7 @@ from actors import (
     on_down,
     tree,
 )
-from tests.actors.otp_model import Event, Kid, Plan, Shown, Sup, Tree
+from tests.actors.otp_model import Event, Plan, Shown, Sup, Tree
 
 Ref = pykka.ActorRef[Any]
 Boss = SupervisorRef[Any]
@@ -148,11 +148,45 @@ def spec_of(lab: Lab, plan: Plan, above: str) -> ChildSpec:
     return child(Worker, lab, path, **options)
 
 
+class Reports(logging.Handler):
+    """Collects what supervisors report, in the model's words, instead of printing."""
+
+    KINDS = frozenset(
+        ("child_terminated", "start_error", "shutdown_error", "supervisor_gave_up")
+    )
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: list[Event] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event, *words = record.getMessage().split()
+        if event in self.KINDS:
+            name = next(word for word in words if word.startswith("child="))
+            self.seen.append((event, name.removeprefix("child=")))
+
+    def __enter__(self) -> list[Event]:
+        logger = logging.getLogger("actors")
+        self.before = (logger.level, logger.propagate)
+        logger.setLevel(logging.ERROR)
+        logger.propagate = False
+        logger.addHandler(self)
+        return self.seen
+
+    def __exit__(self, *_error: object) -> None:
+        logger = logging.getLogger("actors")
+        logger.removeHandler(self)
+        logger.level, logger.propagate = self.before
+
+
 class Experiment:
     """One tree, twice: as the model has it, and in real actors."""
 
-    def __init__(self, plan: Plan, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, plan: Plan, reports: list[Event], patience: float = PATIENCE
+    ) -> None:
         self.plan = plan
+        self.reports = reports
         self.model = Tree(plan)
         self.lab = Lab()
         self.patience = patience
@@ -189,19 +223,35 @@ class Experiment:
         self.model.world.faults[path] = deque(faults)
         self.lab.faults[path] = deque(faults)
 
-    def die(self, above: str, deaths: list[tuple[str, str]]) -> None:
-        """Let workers of one supervisor end, in this order, before it looks."""
+    def die(
+        self,
+        above: str,
+        deaths: list[tuple[str, str]],
+        request: tuple[str, str] | None = None,
+    ) -> None:
+        """Let workers of one supervisor end, in this order, before it looks.
+
+        A request comes behind them, before any new try to restart.
+        """
         sup = self.sup(above)
         for path, how in deaths:
             sup.note(path, how)
+        sup.request, sup.answer = request, "dead"
         self.model.settle()
+        boss = self.boss(above)
         held, go = threading.Event(), threading.Event()
-        request = ProxyCall(("hold",), (held, go), {})
-        self.boss(above).ask(request, block=False)
+        boss.ask(ProxyCall(("hold",), (held, go), {}), block=False)
         held.wait(PATIENCE)
         for path, how in deaths:
             self._end(path, how)
-        go.set()
+        if request is None:
+            go.set()
+        else:
+            verb, name = request
+            future = boss.ask(ProxyCall((verb,), (name,), {}), block=False)
+            go.set()
+            answer = outcome(lambda: future.get(timeout=PATIENCE))
+            self._same(f"{verb} {name}", sup.answer, answer)
         self.compare()
 
     def _end(self, path: str, how: str) -> None:
@@ -236,13 +286,19 @@ class Experiment:
         """Wait until the real tree is where the model is; raise if it goes astray."""
         deadline = time.monotonic() + self.patience
         self._await_trace(deadline)
+        self._await_children(deadline)
+        self._await_trace(deadline)
+        model = self.model.world.reports
+        if self.reports != model:
+            raise DiffersError(f"reports\nmodel {model}\nreal  {self.reports}")
+
+    def _await_children(self, deadline: float) -> None:
         expected = {sup.path: sup.picture() for sup in self.model.sups()}
         while (real := self._pictures()) != expected:
             if time.monotonic() > deadline:
                 raise DiffersError(f"children\nmodel {expected}\nreal  {real}")
             with self.lab.changed:
                 self.lab.changed.wait(0.001)
-        self._await_trace(deadline)
 
     def _await_trace(self, deadline: float) -> None:
         model = self.model.world.trace
@@ -297,112 +353,6 @@ def outcome(request: Callable[[], object]) -> str:
         return "error"
     except ValueError:
         return "refused"
+    except pykka.ActorDeadError:
+        return "dead"
     return "ok"
-
-
-# Random trees and random steps, all from one seed.
-
-RESTARTS = ("permanent", "permanent", "transient", "temporary")
-STRATEGIES = ("one_for_one", "one_for_all", "rest_for_one")
-AUTO = ("never", "never", "any_significant", "all_significant")
-DEATHS = ("crash", "crash", "crash", "oops", "normal", "shutdown")
-FAULTS = ("raise", "fail", "fail", "ignore")
-
-
-def random_plan(rng: random.Random, name: str, *, depth: int) -> Plan:
-    """Make up a supervisor and what is below it."""
-    auto = rng.choice(AUTO)
-    kids = tuple(
-        random_kid(rng, f"k{i}", auto=auto, depth=depth)
-        for i in range(rng.randint(1, 4 if depth else 3))
-    )
-    return Plan(
-        name,
-        restart=rng.choice(RESTARTS),
-        kids=kids,
-        strategy=rng.choice(STRATEGIES),
-        max_restarts=rng.choice((0, 1, 2, 3, 3)),
-        max_seconds=rng.choice((1.0, 2.0, 5.0)),
-        auto_shutdown=auto,
-    )
-
-
-def random_kid(rng: random.Random, name: str, *, auto: str, depth: int) -> Plan:
-    """Make up a child."""
-    if depth and rng.random() < 0.25:
-        return random_plan(rng, name, depth=depth - 1)
-    restart = rng.choice(RESTARTS)
-    may = auto != "never" and restart != "permanent"
-    return Plan(
-        name,
-        restart=restart,
-        significant=may and rng.random() < 0.6,
-        callable=rng.random() < 0.5,
-    )
-
-
-def random_step(rng: random.Random, experiment: Experiment) -> None:
-    """Do one thing to a tree whose root lives."""
-    sup = rng.choice(experiment.model.sups())
-    match rng.choice(("die",) * 6 + ("spoil",) * 3 + ("time", "ask", "ask", "add")):
-        case "die":
-            kill_some(rng, experiment, sup)
-        case "spoil":
-            spoil_one(rng, experiment, sup)
-        case "time":
-            experiment.advance(rng.choice((1.0, 1.0, 2.0, 3.0, 5.0, 6.0)))
-        case "ask":
-            verb = rng.choice(("terminate_child", "restart_child", "delete_child"))
-            experiment.ask(sup.path, verb, rng.choice(names(sup)))
-        case "add":
-            kid = random_kid(
-                rng,
-                rng.choice([*names(sup), "new"]),
-                auto=rng.choice(("never", sup.plan.auto_shutdown)),
-                depth=0,
-            )
-            experiment.add(sup.path, kid)
-
-
-def names(sup: Sup) -> list[str]:
-    return [kid.plan.id for kid in sup.kids] + ["nobody"]
-
-
-def workers(sup: Sup) -> list[Kid]:
-    return [kid for kid in sup.kids if kid.plan.kids is None]
-
-
-def kill_some(rng: random.Random, experiment: Experiment, sup: Sup) -> None:
-    alive = [kid for kid in workers(sup) if kid.state == "up"]
-    if not alive:
-        return
-    victims = rng.sample(alive, min(len(alive), rng.choice((1, 1, 1, 2, 3))))
-    deaths = [(victim.path, rng.choice(DEATHS)) for victim in victims]
-    experiment.die(sup.path, deaths)
-
-
-def spoil_one(rng: random.Random, experiment: Experiment, sup: Sup) -> None:
-    if not workers(sup):
-        return
-    kid = rng.choice(workers(sup))
-    faults = FAULTS if kid.plan.callable else ("fail",)
-    experiment.spoil(kid.path, rng.choices(faults, k=rng.choice((1, 1, 2, 4))))
-
-
-def run(seed: int, *, steps: int = 6, patience: float = PATIENCE) -> None:
-    """Live through one random tree.
-
-    Raises:
-        DiffersError: The real supervisors and the model part ways.
-    """
-    rng = random.Random(seed)
-    experiment = Experiment(random_plan(rng, "root", depth=1), patience)
-    try:
-        experiment.start()
-        for _ in range(steps):
-            if not experiment.model.root.alive:
-                break
-            random_step(rng, experiment)
-        experiment.stop()
-    finally:
-        experiment.clean()

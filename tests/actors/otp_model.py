@@ -2,7 +2,8 @@
 
 Written from OTP's description and deliberately without the rules in `actors`, so
 that the two can be compared. A world has one clock, one list of faults still to
-come, and one trace of everything that started and ended, in order.
+come, one trace of everything that started and ended, in order, and one of reports.
+`reached` collects the situations that were met.
 """
 
 from collections import deque
@@ -34,6 +35,8 @@ class World:
 
     now: float = 1000.0
     trace: list[Event] = field(default_factory=list)
+    reports: list[Event] = field(default_factory=list)
+    reached: set[str] = field(default_factory=set)
     faults: dict[str, deque[str]] = field(default_factory=dict)
 
     def fault(self, path: str) -> str | None:
@@ -73,6 +76,9 @@ class Sup:
         self.alive = False
         self.deaths: deque[Death] = deque()
         self.retries: deque[Kid] = deque()
+        # A request that came after those deaths, and how it went.
+        self.request: tuple[str, str] | None = None
+        self.answer = "dead"
 
     def _kid(self, plan: Plan) -> Kid:
         return Kid(plan, f"{self.path}/{plan.id}")
@@ -93,7 +99,16 @@ class Sup:
         self.alive = False
         self._stop_kids(self.kids)
 
+    def _report(self, what: str, kid: Kid) -> None:
+        self.world.reports.append((what, kid.plan.id))
+
     def _start_kid(self, kid: Kid) -> str:
+        result = self._try_kid(kid)
+        if result == "error":
+            self._report("start_error", kid)
+        return result
+
+    def _try_kid(self, kid: Kid) -> str:
         if kid.plan.kids is not None:
             return self._start_sup(kid)
         fault = self.world.fault(kid.path)
@@ -114,6 +129,7 @@ class Sup:
         try:
             kid.sup.start()
         except FailedToStartError:
+            self.world.reached.add("a supervisor fails to start")
             return "error"
         kid.state = "up"
         kid.incarnation += 1
@@ -127,6 +143,12 @@ class Sup:
         if kid.state == "up":
             already = [reason for dead, _, reason in self.deaths if dead is kid]
             kid.last = already[0] if already else "shutdown"
+            if kid.last != "shutdown" and (
+                kid.last != "normal" or kid.plan.restart == "permanent"
+            ):
+                self._report("shutdown_error", kid)
+            if already:
+                self.world.reached.add("a death is found while stopping")
             if kid.sup is not None:
                 kid.sup.stop()
             elif not already:
@@ -145,9 +167,12 @@ class Sup:
     def run(self) -> bool:
         """Handle all that waits; False when this was the supervisor's end."""
         try:
-            while self.deaths or self.retries:
+            while self.deaths or self.request or self.retries:
                 if self.deaths:
                     self._died(*self.deaths.popleft())
+                elif self.request:
+                    (verb, name), self.request = self.request, None
+                    self.answer = getattr(self, verb)(name)
                 else:
                     self._retry(self.retries.popleft())
         except GaveUpError:
@@ -162,9 +187,12 @@ class Sup:
             return
         kid.state = "down"
         kid.last = reason
+        good = reason in ("normal", "shutdown")
+        if kid.plan.restart == "permanent" or not good:
+            self._report("child_terminated", kid)
         wanted = kid.plan.restart == "permanent"
         if kid.plan.restart == "transient":
-            wanted = reason not in ("normal", "shutdown")
+            wanted = not good
         if wanted:
             self._restart(kid)
             return
@@ -176,22 +204,32 @@ class Sup:
         if not kid.plan.significant:
             return
         if self.plan.auto_shutdown == "any_significant":
+            self.world.reached.add("any significant")
             raise GaveUpError
         if self.plan.auto_shutdown == "all_significant":
             for other in self.kids:
                 if other.plan.significant and other.state != "down":
+                    self.world.reached.add("not the last significant")
                     return
+            self.world.reached.add("all significant")
             raise GaveUpError
 
     def _retry(self, kid: Kid) -> None:
         if kid in self.kids and kid.state == "restarting":
+            self.world.reached.add("retry")
             self._restart(kid)
+        else:
+            self.world.reached.add("a retry that is not wanted any more")
 
     def _restart(self, kid: Kid) -> None:
         now = self.world.now
         self.times = [t for t in self.times if t >= now - self.plan.max_seconds]
         self.times.append(now)
+        if now - self.times[0] == self.plan.max_seconds:
+            self.world.reached.add("exactly as old as the window")
         if len(self.times) > self.plan.max_restarts:
+            self.world.reached.add("gave up")
+            self._report("supervisor_gave_up", kid)
             if kid.plan.restart == "temporary":
                 self.kids.remove(kid)
             kid.state = "down"
@@ -206,12 +244,15 @@ class Sup:
         self._restart_all(touched)
 
     def _restart_all(self, touched: list[Kid]) -> None:
+        if any(kid.state == "down" and kid is not touched[0] for kid in touched[1:]):
+            self.world.reached.add("one that was down in a group")
         self._stop_kids(touched)
         for each in touched:
             if each.plan.restart == "temporary":
                 self.kids.remove(each)
         for each in touched:
             if each.plan.restart == "temporary":
+                self.world.reached.add("a temporary in a group")
                 continue
             if self._start_kid(each) == "error":
                 each.state = "restarting"
@@ -251,15 +292,21 @@ class Sup:
         if kid is None:
             return "not_found"
         if kid.state != "down":
-            return {"up": "running"}.get(kid.state, kid.state)
+            return self._not_down(kid)
         return self._start_kid(kid)
+
+    def _not_down(self, kid: Kid) -> str:
+        if kid.state == "restarting":
+            self.world.reached.add("a request finds a child restarting")
+            return "restarting"
+        return "running"
 
     def delete_child(self, name: str) -> str:
         kid = self.find(name)
         if kid is None:
             return "not_found"
         if kid.state != "down":
-            return {"up": "running"}.get(kid.state, kid.state)
+            return self._not_down(kid)
         self.kids.remove(kid)
         return "ok"
 
