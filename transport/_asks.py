@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 from actors import Future
 from transport._core.identity import NodeId
@@ -34,10 +35,6 @@ class RemoteFuture(Future[Answer]):
     belongs to the reader.
     """
 
-    def __init__(self, ref: RemoteActorRef) -> None:
-        super().__init__()
-        self.ref = ref
-
     def set_encoded(self, load: Load) -> None:
         """Answer with what `load()` will return or raise. Any thread."""
         self.set(_Encoded(load))
@@ -61,12 +58,19 @@ class StopFuture(RemoteFuture):
 
     def set_encoded(self, _load: Load) -> None:
         """Answer that it has ended. Any thread."""
-        self.ref.gone = isinstance(self.ref.to, int)
         self.set(value=True)
 
     def set_exception(self, _exc_info: object = None) -> None:
         """Answer that it was dead."""
         self.set(value=False)
+
+
+class Question(NamedTuple):
+    """An ask that was sent: to which life of which node, about whom."""
+
+    node_id: NodeId
+    ref: RemoteActorRef
+    future: RemoteFuture
 
 
 class Asks:
@@ -78,34 +82,33 @@ class Asks:
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
-        self._open: dict[int, tuple[NodeId, RemoteFuture]] = {}
+        self._open: dict[int, Question] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def open(self, node_id: NodeId, future: RemoteFuture) -> int:
+    def open(self, question: Question) -> int:
         """Note a question and return its id. Do so before it is sent."""
         ask_id = next(self._ids)
-        self._open[ask_id] = (node_id, future)
+        self._open[ask_id] = question
         return ask_id
 
-    def take(self, node_id: NodeId, ask_id: int) -> RemoteFuture | None:
+    def take(self, node_id: NodeId, ask_id: int) -> Question | None:
         """Close a question that was put to this node; None when it is closed."""
         asked = self._open.get(ask_id)
-        if asked is None or asked[0] != node_id:
+        if asked is None or asked.node_id != node_id:
             return None
         # Whoever pops it answers it.
-        taken = self._open.pop(ask_id, None)
-        return None if taken is None else taken[1]
+        return self._open.pop(ask_id, None)
 
     def fail(self, node_id: NodeId | None, error: Callable[[], Exception]) -> None:
         """End all questions to a node (None: to all), each with its own error."""
         # list() of a dict's items is one C call: nobody can change it meanwhile.
-        for ask_id, (asked, _) in list(self._open.items()):
-            if node_id is None or asked == node_id:
-                future = self.take(asked, ask_id)
-                if future is not None:
-                    failed(future, error())
+        for ask_id, asked in list(self._open.items()):
+            if node_id is None or asked.node_id == node_id:
+                taken = self.take(asked.node_id, ask_id)
+                if taken is not None:
+                    failed(taken.future, error())
 
 
 def failed(future: Future[Answer], error: Exception) -> None:

@@ -21,6 +21,7 @@ import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
 import actors
 from transport._lookup import class_in, main_module, script_name
+from transport._log import log
 from transport._plain import Refs
 from transport._proxy import RemoteAttribute, RemoteProxy, path_of, proxy_of
 from transport._ref import (
@@ -226,6 +227,11 @@ def _class_of(value: bytes) -> type:
         raise pickle.UnpicklingError("a class by value is none")
     if len(_made) >= _MAX_MADE:
         _made.clear()
+    log.warning(
+        "class of the peer's script is not known here: taken by value",
+        type=made.__qualname__,
+        hint=f"move {made.__qualname__} to a module that both nodes import",
+    )
     return _made.setdefault(value, made)
 
 

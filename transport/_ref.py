@@ -4,6 +4,7 @@ It holds an address and nothing of the actor; everything it does is handed to th
 node's traffic. No other file of this package knows Pykka.
 """
 
+from functools import lru_cache
 from typing import Any, Literal, NoReturn, Protocol, TypeAlias, overload
 
 from pykka import ActorProxy, ActorRef, Future
@@ -73,6 +74,15 @@ class Carrier(Protocol):
         """Send an exit signal."""
 
 
+class Elsewhere:
+    """Base of the stand-ins for classes of which only the name is known here."""
+
+
+@lru_cache(maxsize=1024)
+def _class_called(name: str) -> type[Any]:
+    return type(name or "Unknown", (Elsewhere,), {})
+
+
 class RemoteActorRef(ForeignRef[Any]):
     """An actor on another node. Made by the node; safe from any thread.
 
@@ -86,6 +96,8 @@ class RemoteActorRef(ForeignRef[Any]):
         self._node_id = node_id
         self._n = n
         self._cls = cls
+        self.actor_urn = f"urn:actor:{node_id.name}:{node_id.incarnation.hex()}:{n}"
+        self.actor_class = _class_called(cls)
         # Set once the actor is known to have ended; it cannot come back.
         self.gone = False
 
@@ -124,6 +136,12 @@ class RemoteActorRef(ForeignRef[Any]):
         if isinstance(other, ActorRef):
             return home_of(other) == self._node_id and actor_id(other) == self._n
         return NotImplemented
+
+    def __copy__(self) -> "RemoteActorRef":
+        return self
+
+    def __deepcopy__(self, _memo: object) -> "RemoteActorRef":
+        return self
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{self!r} travels only in messages between nodes")

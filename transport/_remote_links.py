@@ -68,7 +68,7 @@ class RemoteLinks:
         return len(self._ties)
 
     def add(self, ref: RemoteActorRef, me: AnyRef) -> None:
-        """Link a local actor with a remote one, for `actors.link`; twice changes nothing.
+        """Link a local actor with a remote one; twice changes nothing.
 
         Raises:
             NotLocalError: `me` belongs to another node.

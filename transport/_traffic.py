@@ -20,7 +20,7 @@ from actors import (
     on_down,
 )
 from transport import _headers as headers
-from transport._asks import Asks, RemoteFuture, StopFuture, failed
+from transport._asks import Asks, Question, RemoteFuture, StopFuture, failed
 from transport._core.errors import TransportError
 from transport._core.identity import NodeId
 from transport._errors import NodeDownError
@@ -137,7 +137,7 @@ class ActorTraffic:
 
     def ask(self, ref: RemoteActorRef, message: object) -> Future[Any]:
         """See `RemoteActorRef.ask`."""
-        future = RemoteFuture(ref)
+        future = RemoteFuture()
         try:
             self._check_life(ref)
             node_id = self._life_of(ref)
@@ -145,34 +145,30 @@ class ActorTraffic:
         except (TransportError, ActorDeadError) as error:
             failed(future, error)
         else:
-            self._question(node_id, future, partial(_ask, ref.to, payload))
+            self._put(Question(node_id, ref, future), partial(_ask, ref.to, payload))
         return future
 
     def _check_life(self, ref: RemoteActorRef) -> None:
         if ref.gone:
             raise ActorDeadError(f"{ref} is dead")
 
-    def _question(
-        self,
-        node_id: NodeId,
-        future: RemoteFuture,
-        header: Callable[[int], headers.Header],
-    ) -> None:
-        ask_id = self._asks.open(node_id, future)
-        if self._sender.send(node_id, header(ask_id)):
+    def _put(self, question: Question, header: Callable[[int], headers.Header]) -> None:
+        ask_id = self._asks.open(question)
+        if self._sender.send(question.node_id, header(ask_id)):
             return
-        mine = self._asks.take(node_id, ask_id)
+        mine = self._asks.take(question.node_id, ask_id)
         if mine is not None:
-            failed(mine, self._sender.refusal(mine.ref, node_id))
+            failed(mine.future, self._sender.refusal(mine.ref, mine.node_id))
 
     def stop_actor(self, ref: RemoteActorRef) -> Future[bool]:
         """See `RemoteActorRef.stop`."""
-        future = StopFuture(ref)
+        future = StopFuture()
+        future.add_done_callback(partial(_note_stop, ref))
         node_id = None if ref.gone else self._sender.life_of(ref)
         if node_id is None:
             future.set(value=False)
         else:
-            self._question(node_id, future, partial(_stop, ref.to))
+            self._put(Question(node_id, ref, future), partial(_stop, ref.to))
         return future
 
     def proxy(self, ref: RemoteActorRef) -> AnyProxy:
@@ -273,22 +269,21 @@ class ActorTraffic:
         reply.dead()
 
     def _on_reply(self, node_id: NodeId, header: headers.Reply) -> None:
-        future = self._asks.take(node_id, header.id)
-        if future is not None:
-            future.set_encoded(partial(self._sender.codec.decode, header.payload))
+        asked = self._asks.take(node_id, header.id)
+        if asked is not None:
+            asked.future.set_encoded(partial(self._sender.codec.decode, header.payload))
 
     def _on_reply_error(self, node_id: NodeId, header: headers.ReplyError) -> None:
-        future = self._asks.take(node_id, header.id)
-        if future is not None:
+        asked = self._asks.take(node_id, header.id)
+        if asked is not None:
             fault = Fault(header.module, header.name, header.message, header.traceback)
-            future.set_encoded(partial(_raise, fault, node_id.name))
+            asked.future.set_encoded(partial(_raise, fault, node_id.name))
 
     def _on_reply_dead(self, node_id: NodeId, header: headers.ReplyDead) -> None:
-        future = self._asks.take(node_id, header.id)
-        if future is not None:
-            # Somebody else may bear a name tomorrow; a number never comes back.
-            future.ref.gone = isinstance(future.ref.to, int)
-            failed(future, ActorDeadError(f"{future.ref} is dead"))
+        asked = self._asks.take(node_id, header.id)
+        if asked is not None:
+            _note_end(asked.ref)
+            failed(asked.future, ActorDeadError(f"{asked.ref} is dead"))
 
     def _on_stop(self, node_id: NodeId, header: headers.Stop) -> None:
         ref = self._sender.actors.living(header.to)
@@ -319,3 +314,13 @@ def _stop(to: int | str, ask_id: int) -> headers.Stop:
 
 def _raise(fault: Fault, node: str) -> NoReturn:
     raise rebuild(fault, node)
+
+
+def _note_stop(ref: RemoteActorRef, stopped: Future[Any]) -> None:
+    if stopped.get():
+        _note_end(ref)
+
+
+def _note_end(ref: RemoteActorRef) -> None:
+    """Remember that an actor has ended; a name may be borne by another tomorrow."""
+    ref.gone = isinstance(ref.to, int)
