@@ -31,7 +31,7 @@ class Watch:
     def __call__(self) -> bool:
         """Say whether the callback is taken back; False means too late."""
         with self._cell.lock:
-            return self._cell.watches.pop(self, None) is not None
+            return self._cell.watches.pop(self, False)
 
     def fire(self, reason: Reason) -> None:
         """Tell the watcher; its failure is logged and goes no further."""
@@ -72,7 +72,7 @@ class Cell:
         self.lock = threading.Lock()
         self.ended = False
         self.reason: Reason = None
-        self.watches: dict[Watch, None] = {}
+        self.watches: dict[Watch, bool] = {}
         self.links: dict[AnyRef, Cancel] = {}
         self.monitors: dict[MonitorRef, Cancel] = {}
         self.names: set[str] = set()
@@ -98,7 +98,7 @@ class Cell:
         watch = Watch(self, callback)
         with self.lock:
             if not self.ended:
-                self.watches[watch] = None
+                self.watches[watch] = True
                 return watch
         watch.fire(self.reason)
         return watch

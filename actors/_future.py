@@ -49,7 +49,7 @@ class Future(pykka.Future[T]):
         self._value: Answer = None
         self._error: OptExcInfo | None = None
         self._original_raised = False
-        self._callbacks: list[Callable[[Future[T]], object]] = []
+        self.callbacks: list[Callable[[Future[T]], object]] = []
         self.sources: tuple[pykka.Future[Answer], ...] = ()
         # Whose answer this is; lets get() refuse to wait for itself.
         self.giver: Cell | None = None
@@ -71,7 +71,7 @@ class Future(pykka.Future[T]):
                 return
             self._value = value
             self._done = True
-            callbacks, self._callbacks = self._callbacks, []
+            callbacks, self.callbacks = self.callbacks, []
         for callback in callbacks:
             self._run(callback)
 
@@ -83,7 +83,7 @@ class Future(pykka.Future[T]):
                 return
             self._error = error
             self._done = True
-            callbacks, self._callbacks = self._callbacks, []
+            callbacks, self.callbacks = self.callbacks, []
         for callback in callbacks:
             self._run(callback)
 
@@ -101,14 +101,14 @@ class Future(pykka.Future[T]):
             return
         with self._lock:
             if not self._done:
-                self._callbacks.append(callback)
+                self.callbacks.append(callback)
                 return
         self._run(callback)
 
     def remove_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
         """Forget a callback that has not been called yet."""
         with self._lock, suppress(ValueError):
-            self._callbacks.remove(callback)
+            self.callbacks.remove(callback)
 
     def _after_sources(self, callback: Callable[[Future[T]], object]) -> None:
         missing = list(self.sources)
@@ -210,7 +210,7 @@ class Future(pykka.Future[T]):
     def _finish(self) -> None:
         with self._lock:
             self._done = True
-            callbacks, self._callbacks = self._callbacks, []
+            callbacks, self.callbacks = self.callbacks, []
         for callback in callbacks:
             self._run(callback)
 

@@ -1,0 +1,148 @@
+"""Delayed messages: in time, in order, and never after a cancel."""
+
+import threading
+import time
+from typing import Any
+
+import pykka
+import pytest
+
+from actors import Actor, Timeout, after, mailbox, tell_after
+from actors._timers import waiting
+from tests.conftest import Eventually
+
+
+def timer_threads() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t.name.startswith("actors-timer")]
+
+
+def test_a_message_comes_after_its_time_and_not_before() -> None:
+    with mailbox() as me:
+        began = time.monotonic()
+        timer = tell_after(me.ref, 0.05, "late")
+        assert timer.pending
+
+        assert me.receive(timeout=5) == "late"
+
+        assert 0.05 <= time.monotonic() - began < 1
+        assert not timer.pending
+        assert not timer.cancel()
+
+
+def test_messages_come_in_the_order_of_their_times() -> None:
+    with mailbox() as me:
+        for seconds in (0.04, 0.02, 0.06, 0.0):
+            tell_after(me.ref, seconds, seconds)
+
+        heard = [me.receive(timeout=5) for _ in range(4)]
+
+        assert heard == [0.0, 0.02, 0.04, 0.06]
+
+
+def test_equal_times_keep_the_order_of_the_calls() -> None:
+    with mailbox() as me:
+        for number in range(20):
+            tell_after(me.ref, 0.0, number)
+
+        assert [me.receive(timeout=5) for _ in range(20)] == list(range(20))
+
+
+def test_a_cancelled_message_never_comes() -> None:
+    with mailbox() as me:
+        timer = tell_after(me.ref, 0.02, "never")
+
+        assert timer.cancel()
+        assert not timer.cancel()
+
+        with pytest.raises(Timeout):
+            me.receive(timeout=0.1)
+
+
+@pytest.mark.parametrize("base", [Actor, pykka.ThreadingActor])
+def test_a_cancel_beats_a_message_that_waits_in_the_inbox(
+    base: type[Any], eventually: Eventually
+) -> None:
+    go, heard = threading.Event(), []
+
+    def receive(_self: object, message: object) -> object:
+        if callable(message):
+            return message()
+        heard.append(message)
+        return None
+
+    busy: type[Any] = type("Busy", (base,), {"on_receive": receive})
+    ref = busy.start()
+    ref.tell(lambda: go.wait(5))
+    timer = tell_after(ref, 0.0, "never")
+    eventually(lambda: not ref.actor_inbox.empty())
+
+    assert timer.cancel()
+    go.set()
+    ref.ask("last", timeout=5)
+
+    assert heard == ["last"]
+    ref.stop()
+
+
+def test_the_dead_are_told_nothing() -> None:
+    with mailbox() as me:
+        pass
+    done = threading.Event()
+    tell_after(me.ref, 0.0, "too late")
+    after(0.0, done.set)
+
+    assert done.wait(5)
+
+
+def test_all_timers_share_one_thread_which_ends_when_idle(
+    eventually: Eventually,
+) -> None:
+    with mailbox() as me:
+        for _ in range(20):
+            tell_after(me.ref, 0.01, "x")
+        assert len(timer_threads()) == 1
+        for _ in range(20):
+            me.receive(timeout=5)
+
+    eventually(lambda: not timer_threads(), timeout=5)
+    done = threading.Event()
+    after(0.0, done.set)
+    assert done.wait(5)
+
+
+def test_a_failing_action_does_not_stop_the_clock() -> None:
+    done = threading.Event()
+
+    def fail() -> None:
+        raise SystemExit
+
+    after(0.0, fail)
+    after(0.0, done.set)
+
+    assert done.wait(5)
+
+
+def test_a_cancelled_action_does_not_run() -> None:
+    ran, done = threading.Event(), threading.Event()
+    timer = after(0.02, ran.set)
+    assert timer.cancel()
+    after(0.04, done.set)
+
+    assert done.wait(5)
+    assert not ran.is_set()
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    with mailbox() as me:
+        kept = tell_after(me.ref, 60, "later")
+        for _ in range(1000):
+            tell_after(me.ref, 60, "never").cancel()
+
+        assert waiting() < 200
+        assert kept.cancel()
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
+def test_times_that_cannot_be_waited_for_are_refused(seconds: float) -> None:
+    with mailbox() as me, pytest.raises(ValueError, match="finite and not negative"):
+        tell_after(me.ref, seconds, "x")
