@@ -17,6 +17,7 @@ from actors import Crash, Reason
 from transport import _plain
 from transport._blame import blame, shown
 from transport._core.errors import TransportError
+from transport._core.frames import MAX_MESSAGE_BYTES
 from transport._errors import EncodeError, MessageTooLargeError
 from transport._headers import MAX_PAYLOAD_BYTES, MAX_REASON_BYTES, MAX_TRACEBACK
 from transport._objects import Objects
@@ -64,7 +65,7 @@ class Codec:
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise MessageTooLargeError(
                 f"message of {-(-len(payload) // _MIB)} MiB > limit "
-                f"{MAX_PAYLOAD_BYTES // _MIB} MiB: {shown(type(value))}"
+                f"{MAX_MESSAGE_BYTES // _MIB} MiB: {shown(type(value))}"
             )
         return payload
 

@@ -34,7 +34,9 @@ def describe(error: BaseException) -> Fault:
         return Fault("", error.type, error.message, error.traceback)
     cls = type(error)
     text = "".join(traceback.format_exception(error))[-MAX_TRACEBACK:]
-    return Fault(cls.__module__, cls.__qualname__, _message(error), _clean(text))
+    return Fault(
+        cls.__module__, cls.__qualname__, _message(error)[:MAX_TRACEBACK], _clean(text)
+    )
 
 
 def _message(error: BaseException) -> str:

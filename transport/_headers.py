@@ -20,12 +20,15 @@ from typing import Annotated
 import msgspec
 
 from transport._core.errors import ProtocolError
+from transport._core.frames import MAX_MESSAGE_BYTES
 
-# Bytes of one encoded message.
-MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
+# What a node reassembles is a header and one payload.
+MAX_PAYLOAD_BYTES = MAX_MESSAGE_BYTES - 128 * 1024
+# So many addressees leave the rest of the header far below that.
+MAX_ADDRESSEES = 8192
 # An exit reason is a small value; a traceback is cut to fit.
 MAX_REASON_BYTES = 1024 * 1024
-# Characters of a traceback that travels.
+# Characters of a traceback, or of an exception's message, that travel.
 MAX_TRACEBACK = 64 * 1024
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
@@ -52,7 +55,7 @@ class Tell(_Header, frozen=True, tag=1):
 class TellMany(_Header, frozen=True, tag=2):
     """One message to many actors of the node."""
 
-    ns: tuple[Id, ...]
+    ns: Annotated[tuple[Id, ...], msgspec.Meta(max_length=MAX_ADDRESSEES)]
     payload: Payload
 
 

@@ -46,7 +46,9 @@ class Many:
             pickled = self._sender.accepts_pickle(node_id)
             if pickled not in payloads:
                 payloads[pickled] = self._sender.encode(node_id, message)
-            bodies.append((node_id, headers.TellMany(tuple(ns), payloads[pickled])))
+            for at in range(0, len(ns), headers.MAX_ADDRESSEES):
+                some = tuple(ns[at : at + headers.MAX_ADDRESSEES])
+                bodies.append((node_id, headers.TellMany(some, payloads[pickled])))
         return bodies
 
     def _tell_near(self, refs: Iterable[AnyRef], message: object) -> int:

@@ -20,8 +20,8 @@ from weakref import WeakKeyDictionary
 import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
 import actors
-from transport._lookup import class_in, main_module, script_name
 from transport._log import log
+from transport._lookup import class_in, main_module, script_name
 from transport._plain import Refs
 from transport._proxy import RemoteAttribute, RemoteProxy, path_of, proxy_of
 from transport._ref import (

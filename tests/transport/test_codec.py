@@ -25,10 +25,13 @@ from tests.transport.people import (
     seen_from,
     users,
 )
+from transport import _headers as headers
 from transport._blame import blame
 from transport._codec import Codec, DecodeError
 from transport._core.errors import TransportError
+from transport._core.frames import MAX_MESSAGE_BYTES
 from transport._errors import EncodeError, MessageTooLargeError
+from transport._headers import MAX_PAYLOAD_BYTES
 from transport._plain import Address
 from transport._ref import AnyRef, RemoteActorRef
 
@@ -210,6 +213,10 @@ def test_lambdas_and_local_classes_travel_by_value() -> None:
 def test_a_message_over_64_mib_is_refused() -> None:
     with pytest.raises(MessageTooLargeError, match="65 MiB > limit 64 MiB"):
         pickling.encode(bytes(64 * 1024 * 1024 + 1), to="b", pickled=True)
+
+    largest = pickling.encode(bytes(MAX_PAYLOAD_BYTES - 64), to="b", pickled=True)
+    ask = headers.Ask(1 << 62, "x" * 1024, largest)
+    assert len(headers.write(ask)) <= MAX_MESSAGE_BYTES
 
 
 @given(st.binary(max_size=200))
