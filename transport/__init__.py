@@ -1,1 +1,64 @@
-"""transport."""
+"""Links between nodes, and actors that are reached over them."""
+
+from transport._channels import Channel, ChannelHandler
+from transport._config import Join
+from transport._core.errors import (
+    AuthError,
+    ProtocolError,
+    RejectedError,
+    TransportError,
+    VersionError,
+)
+from transport._core.identity import NodeId
+from transport._core.mesh import State
+from transport._errors import (
+    ConfigError,
+    EncodeError,
+    ForkError,
+    JoinTimeoutError,
+    ListenError,
+    MessageTooLargeError,
+    NodeDownError,
+    NodeNameInUseError,
+    NotLocalError,
+    RemoteError,
+)
+from transport._node import Node, NodeOptions
+from transport._progress import Peer
+
+# --- actor traffic: imports ---------------------------------------------------------
+from transport._ref import RemoteActorRef
+from transport._watchers import NodeLost, NodeUp
+
+# --- actor traffic: end -------------------------------------------------------------
+
+__all__ = [
+    "AuthError",
+    "Channel",
+    "ChannelHandler",
+    "ConfigError",
+    "EncodeError",
+    "ForkError",
+    "Join",
+    "JoinTimeoutError",
+    "ListenError",
+    "MessageTooLargeError",
+    "Node",
+    "NodeDownError",
+    "NodeId",
+    "NodeLost",
+    "NodeNameInUseError",
+    "NodeOptions",
+    "NodeUp",
+    "NotLocalError",
+    "Peer",
+    "ProtocolError",
+    "RejectedError",
+    "RemoteError",
+    "State",
+    "TransportError",
+    "VersionError",
+]
+# --- actor traffic: names, as `__all__ += [...]` ------------------------------------
+__all__ += ["RemoteActorRef"]
+# --- actor traffic: end -------------------------------------------------------------

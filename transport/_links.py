@@ -30,6 +30,8 @@ class Links(Protocol):
         """Queue one MESSAGE body for a node. Any thread; never blocks.
 
         Args:
+            node_id: The very life that is meant.
+            body: At most 64 MiB.
             bounded: False for replies and for signals (monitors, links, exits): they
                 keep their place in the queue and are refused only without a link,
                 since losing one would leave somebody waiting for ever.

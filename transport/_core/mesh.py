@@ -136,8 +136,10 @@ class Mesh:
         return any(route.address == peer.address for peer in self._linked.values())
 
     def _on_join(self, message: messages.Join, now: float) -> None:
-        self._routes.add(message.address, now, configured=True)
-        self._routes.hurry("", message.address, now)
+        known = self._routes.get(message.address) is not None
+        self._routes.add(message.address, now, configured=message.lasting)
+        if message.lasting or not known:
+            self._routes.hurry("", message.address, now)
 
     def _on_dial_failed(self, message: messages.DialFailed, now: float) -> None:
         self._routes.failed(message.address, now)

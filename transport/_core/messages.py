@@ -9,9 +9,13 @@ Hints = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Somebody here wants a link with whoever listens at `address`, for good."""
+    """Somebody here wants a link with whoever listens at `address`.
+
+    For good, or, not `lasting`, until it was long enough out of reach.
+    """
 
     address: str
+    lasting: bool = True
 
 
 @dataclass(frozen=True, slots=True)

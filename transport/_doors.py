@@ -1,0 +1,288 @@
+"""Connections in the making: accepted, dialled, not proven yet."""
+
+import errno
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from transport import _clock as clock
+from transport import _io as io
+from transport import _words as words
+from transport._config import Config, is_loopback, is_numeric
+from transport._core import addresses, control, messages
+from transport._core.errors import ProtocolError, WireError
+from transport._core.handshake import NONCE_BYTES, Credentials
+from transport._core.identity import NodeId
+from transport._core.session import Session
+from transport._exchange import Exchange
+from transport._link import Board, Link, Shared
+from transport._log import Complaints, log
+from transport._outbox import Bucket
+from transport._progress import Progress
+
+MAX_PENDING = 64
+ACCEPTS_A_TURN = 64
+# No file descriptor is left: try again after this.
+ACCEPT_PAUSE = 0.1
+NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
+CODEC = 1
+# Answers that are part of any start, of no interest to operators.
+QUIET = {"self", "race", "already_linked", "stopping"}
+
+
+class Doors:
+    """Accepts and dials, and says why a connection came to nothing. I/O thread only.
+
+    Attributes:
+        wanted: Addresses that somebody asked for, whose failures are worth a line.
+        resolve: Asks the name service for an address; answered by `resolved`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        me: NodeId,
+        address: str,
+        loop: io.Loop,
+        complaints: Complaints,
+    ) -> None:
+        self._config = config
+        self._address = address
+        self._me = Credentials(me, config.options.cluster_id, config.cookies)
+        self._version = config.version
+        self._loop = loop
+        self._complaints = complaints
+        # Strangers, oldest first.
+        self._pending: OrderedDict[Link, None] = OrderedDict()
+        self._dials: dict[str, Link] = {}
+        self._listener: io.Socket | None = None
+        self._accept_at: float | None = None
+        self.wanted: set[str] = set()
+        self.resolve: Callable[[str], None] = lambda _address: None
+
+    def attach(self, board: Board, exchange: Exchange, progress: Progress) -> None:
+        """Say who hears of links and of failures."""
+        queue_bytes = self._config.options.queue_bytes
+        self._shared = Shared(board, self._loop, Bucket(), queue_bytes)
+        self._exchange = exchange
+        self._progress = progress
+
+    # -- being dialled
+
+    def listen(self, listener: io.Socket) -> None:
+        """Begin to accept."""
+        self._listener = listener
+        self._loop.watch(listener, io.READ, self)
+
+    def on_ready(self, _mask: int) -> None:
+        """Accept who has come, but not so many that links have to wait."""
+        for _ in range(ACCEPTS_A_TURN):
+            if self._listener is None:
+                return
+            try:
+                sock, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in NO_ROOM:
+                    self._pause_accepting(self._listener, error)
+                    return
+                continue
+            self._welcome(sock)
+
+    def _welcome(self, sock: io.Socket) -> None:
+        host = io.peer_of(sock)[0]
+        if not self._config.sealed and not is_loopback(host):
+            sock.close()
+            self._complain(host, "insecure", "not on this machine, and no cookie here")
+            return
+        io.tune(sock, self._config.options.lease)
+        link = self._link(sock, dialler=False)
+        self._pending[link] = None
+        if len(self._pending) > MAX_PENDING:
+            oldest = next(iter(self._pending))
+            self._turn_away(oldest, "crowd", f"{MAX_PENDING} others wait; the oldest")
+        link.watch()
+
+    def _pause_accepting(self, listener: io.Socket, error: OSError) -> None:
+        self._loop.unwatch(listener)
+        self._accept_at = clock.monotonic() + ACCEPT_PAUSE
+        self._complaints.warn(
+            "accept_paused", source="this process", reason=io.words(error)
+        )
+
+    def _turn_away(self, link: Link, reason: str, text: str) -> None:
+        self._pending.pop(link, None)
+        link.close()
+        self._complain(link.where[0], reason, text, link)
+
+    def _complain(
+        self, host: str, reason: str, text: object, link: Link | None = None
+    ) -> None:
+        where = addresses.unite(*link.where) if link else host
+        self._complaints.warn(
+            "connection_refused", source=host, reason=reason, address=where, words=text
+        )
+
+    # -- dialling
+
+    def dial(self, address: str) -> None:
+        """Connect; report Met and Answered, or DialFailed or DialRejected."""
+        host, port = addresses.split(address)
+        if is_numeric(host):
+            self._connect(address, [(host, port)])
+        else:
+            self.resolve(address)
+
+    def resolved(self, address: str, found: Sequence[io.Where], text: str) -> None:
+        """Go on with a dial whose name has been looked up."""
+        if found:
+            self._connect(address, found)
+        else:
+            self._dial_failed(address, text)
+
+    def _connect(self, address: str, found: Sequence[io.Where]) -> None:
+        host, port = found[0]
+        if not self._config.sealed and not is_loopback(host):
+            self._dial_failed(address, "insecure mode is for this machine only")
+            return
+        try:
+            sock = io.connect(host, port)
+        except OSError as error:
+            self._next_or_fail(address, found[1:], error)
+            return
+        io.tune(sock, self._config.options.lease)
+        link = self._link(sock, dialler=True)
+        link.dialled, link.others, link.connecting = address, found[1:], True
+        self._dials[address] = link
+        link.watch()
+
+    def _next_or_fail(
+        self, address: str, others: Sequence[io.Where], error: OSError
+    ) -> None:
+        if others:
+            self._connect(address, others)
+        else:
+            refused = error.errno == errno.ECONNREFUSED
+            self._dial_failed(address, io.words(error), refused=refused)
+
+    def _dial_failed(self, address: str, text: str, *, refused: bool = False) -> None:
+        self._dials.pop(address, None)
+        self._note(address, "refused" if refused else "", text)
+        self._exchange.happened(messages.DialFailed(address, text, refused))
+
+    def _note(self, address: str, code: str, text: str) -> None:
+        if code == "name_in_use":
+            self._progress.note(lambda p: setattr(p, "name_refused", True))
+        elif code != "race":
+            failures = {**self._progress.failures, address: text}
+            self._progress.note(lambda p: setattr(p, "failures", failures))
+        said = words.cannot_join(address, code, text, self._config.cookie_from)
+        if address in self.wanted and code not in QUIET:
+            self._complaints.warn(
+                "cannot_join", source=address, reason=code or text, words=said
+            )
+        else:
+            log.debug("cannot_join", node=self._config.name, words=said)
+
+    # -- what becomes of them
+
+    def met(self, link: Link) -> None:
+        """A peer is proven; the exchange decides what to do."""
+        self._exchange.proven[link.token] = link
+
+    def asked(self, link: Link) -> None:
+        """A proven peer waits for an answer; it is no stranger any more."""
+        self._pending.pop(link, None)
+        self._exchange.proven[link.token] = link
+
+    def answered(self, link: Link) -> None:
+        """A dial has led to a link."""
+        if link.dialled is not None:
+            self._dials.pop(link.dialled, None)
+            self._complaints.forget(link.dialled)
+
+    def failed(self, link: Link, error: WireError) -> None:
+        """Before it was open, a peer did something that ends its connection."""
+        link.close()
+        self._exchange.proven.pop(link.token, None)
+        if link.dialled is not None:
+            self._rejected(link.dialled, error)
+            return
+        self._pending.pop(link, None)
+        if error.reason not in QUIET:
+            self._complain(link.where[0], error.reason, words.ended(error), link)
+
+    def _rejected(self, address: str, error: WireError) -> None:
+        if isinstance(error, ProtocolError):
+            self._dial_failed(address, str(error))
+            return
+        self._dials.pop(address, None)
+        self._note(address, error.reason, str(error))
+        self._exchange.happened(
+            messages.DialRejected(address, error.reason, str(error))
+        )
+
+    def lost(self, link: Link, error: OSError | None, reason: str) -> None:
+        """A connection ended before it was a link."""
+        link.close()
+        self._exchange.proven.pop(link.token, None)
+        if link.dialled is None:
+            self._pending.pop(link, None)
+            log.debug("caller_left", node=self._config.name, address=link.where)
+        elif error is not None:
+            self._next_or_fail(link.dialled, link.others, error)
+        else:
+            self._dial_failed(link.dialled, f"{reason} during the handshake")
+
+    def tick(self, now: float) -> None:
+        """End what takes too long."""
+        if self._accept_at is not None and now >= self._accept_at and self._listener:
+            self._accept_at = None
+            self._loop.watch(self._listener, io.READ, self)
+        for link in [link for link in self._pending if link.deadline <= now]:
+            limit = self._config.options.handshake_timeout
+            self._turn_away(link, "silence", f"no proof of the cookie in {limit:g} s")
+        for link in [each for each in self._dials.values() if each.deadline <= now]:
+            self.lost(link, OSError(errno.ETIMEDOUT, "timed out"), "timed out")
+
+    def close(self) -> None:
+        """Stop listening and dialling."""
+        if self._listener is not None:
+            self._loop.unwatch(self._listener)
+            self._listener.close()
+            self._listener = None
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close what is not a link yet."""
+        for link in [*self._pending, *self._dials.values()]:
+            link.close()
+        self._pending.clear()
+        self._dials.clear()
+
+    def abandon(self) -> None:
+        """In a forked child: close our copies of the sockets."""
+        for link in [*self._pending, *self._dials.values()]:
+            link.abandon()
+
+    def _link(self, sock: io.Socket, *, dialler: bool) -> Link:
+        session = Session(
+            self._me, self._ready(), secrets.token_bytes(NONCE_BYTES), dialler=dialler
+        )
+        deadline = clock.monotonic() + self._config.options.handshake_timeout
+        return Link(sock, session, self._shared, deadline=deadline)
+
+    def _ready(self) -> control.Ready:
+        options = self._config.options
+        return control.Ready(
+            codec=CODEC,
+            heartbeat_ms=max(1, int(options.heartbeat * 1000)),
+            lease_ms=max(1, int(options.lease * 1000)),
+            prev_token=0,
+            advertise=self._address,
+            wall_ms=clock.wall_ms(),
+            hidden=options.hidden,
+            pickle=options.allow_pickle,
+            version=self._version,
+        )

@@ -1,0 +1,176 @@
+"""The machinery below a node: puts its parts together, starts and ends them."""
+
+import secrets
+from functools import partial
+from threading import Event
+
+from actors import SupervisorRef, on_down
+from transport import _clock as clock
+from transport import _io as io
+from transport._channels import Channels
+from transport._config import Config
+from transport._core import addresses, messages
+from transport._core.identity import NodeId, new_incarnation
+from transport._core.mesh import Settings
+from transport._doors import Doors
+from transport._errors import ListenError
+from transport._exchange import Exchange
+from transport._inbound import Inbound
+from transport._link import Link
+from transport._links import Traffic
+from transport._log import Complaints, log
+from transport._pings import Pings
+from transport._progress import Peer, Progress
+from transport._switchboard import Switchboard
+from transport._tree import NodeSupervisor, Parts, Poll
+from transport._watchers import NodeWatchers
+
+
+class Engine:
+    """Plain TCP: a full mesh of links, one I/O thread. Any thread."""
+
+    def __init__(self, config: Config, progress: Progress) -> None:
+        self.me = NodeId(
+            config.name, new_incarnation(clock.wall_ms(), secrets.token_bytes(10))
+        )
+        self._config = config
+        self._progress = progress
+        self._listener = None if config.listen is None else _listen(*config.listen)
+        self.address = self._own_address()
+        self._loop = io.Loop()
+        complaints = Complaints(config.name)
+        self._exchange = Exchange(self._settings(), progress)
+        self._doors = Doors(config, self.me, self.address, self._loop, complaints)
+        self.channels = Channels(self._loop, complaints)
+        self._complaints = complaints
+        self._stopping = False
+
+    def _own_address(self) -> str:
+        if self._listener is None:
+            return ""
+        if self._config.advertise is not None:
+            return self._config.advertise
+        return addresses.unite(*io.address_of(self._listener))
+
+    def _settings(self) -> Settings:
+        options = self._config.options
+        return Settings(
+            self.me,
+            self.address,
+            heartbeat=options.heartbeat,
+            lease=options.lease,
+            grace=options.grace,
+            hidden=options.hidden,
+        )
+
+    def start(self, traffic: Traffic, watchers: NodeWatchers) -> None:
+        """Start the threads; listen and dial."""
+        inbound = Inbound(
+            self._exchange, self.channels, traffic, self._loop, self._complaints
+        )
+        self.pings: Pings = inbound.pings
+        board = Switchboard(self._doors, self._exchange, inbound, self.channels)
+        self._exchange.attach(self._doors, self.channels, traffic, watchers)
+        self._doors.attach(board, self._exchange, self._progress)
+        self._doors.wanted.update(self._config.join)
+        parts = Parts(
+            self._loop,
+            self._exchange,
+            self._doors,
+            board,
+            self._complaints,
+            self._config.options.dns_interval,
+        )
+        self._supervisor: SupervisorRef[NodeSupervisor] = NodeSupervisor.start(parts)
+        on_down(self._supervisor, self._gave_up)
+        if self._listener is not None:
+            self._loop.call(partial(self._doors.listen, self._listener))
+        for address in self._config.join:
+            self.join(address)
+
+    def _gave_up(self, reason: object) -> None:
+        if not self._stopping:
+            log.error("node_gave_up", node=self.me, reason=reason)
+            self._exchange.reset()
+            self._doors.close()
+
+    # -- any thread
+
+    def link_to(self, node_id: NodeId | None) -> Link | None:
+        """Return the link with a life of a node."""
+        return None if node_id is None else self._exchange.by_node.get(node_id)
+
+    def join(self, address: str) -> None:
+        """Dial an address until linked."""
+        self._doors.wanted.add(address)
+        if address.startswith(addresses.DNS):
+            for row in self._supervisor.which_children():
+                if row.id == "discovery" and row.ref is not None:
+                    row.ref.tell(Poll(address))
+        else:
+            self._tell_mesh(messages.Join(address))
+
+    def disconnect(self, name: str) -> None:
+        """Say goodbye to a peer."""
+        self._tell_mesh(messages.Disconnect(name))
+
+    def _tell_mesh(self, message: messages.Message) -> None:
+        self._loop.call(partial(self._exchange.happened, message))
+
+    def peers(self) -> list[Peer]:
+        """Return what is believed of other nodes."""
+        ago = clock.wall() - clock.monotonic()
+        found = []
+        for peer in self._exchange.peers():
+            link = self.link_to(peer.node)
+            ready = None if link is None else link.ready
+            found.append(
+                Peer(
+                    name=peer.node.name,
+                    address=peer.address,
+                    state=peer.state,
+                    rtt=None if link is None else link.rtt,
+                    since=ago + peer.since,
+                    version="" if ready is None else ready.version,
+                    queued=0 if link is None else link.outbox.queued,
+                )
+            )
+        return found
+
+    # -- the end
+
+    def stop(self, timeout: float) -> None:
+        """Say goodbye, close everything, end the threads."""
+        deadline = clock.monotonic() + timeout
+        self._stopping = True
+        left = Event()
+        self._loop.call(partial(self._leave, left))
+        if not left.wait(timeout):
+            self._loop.ended = True
+            self._loop.wake()
+        self._supervisor.stop(timeout=max(0.1, deadline - clock.monotonic()))
+        self._doors.close()
+        self._loop.close()
+
+    def _leave(self, left: Event) -> None:
+        self._exchange.happened(messages.Stop("stopped"))
+        self._doors.close()
+        self._loop.ended = True
+        left.set()
+
+    def abandon(self) -> None:
+        """In a forked child: close our copies of the sockets."""
+        for link in self._exchange.links.values():
+            link.abandon()
+        self._doors.abandon()
+        self._loop.abandon()
+
+
+def _listen(host: str, port: int) -> io.Socket:
+    where = addresses.unite(host, port)
+    try:
+        return io.listen(host, port)
+    except OSError as error:
+        if io.in_use(error):
+            raise ListenError(f"{where} is already in use (pid unknown)") from error
+        raise ListenError(f"cannot listen on {where}: {io.words(error)}") from error

@@ -1,0 +1,222 @@
+"""Sockets, and the one selectors thread of a node that waits for them."""
+
+import contextlib
+import errno
+import os
+import selectors
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from transport import _clock as clock
+
+READ = selectors.EVENT_READ
+WRITE = selectors.EVENT_WRITE
+READ_BYTES = 256 << 10
+BACKLOG = 256
+# Calls made in one turn, so that sockets are not left waiting.
+CALLS_A_TURN = 1000
+
+Socket = socket.socket
+Call = Callable[[], None]
+
+
+class Ready(Protocol):
+    """Who is told that a socket may be read or written."""
+
+    def on_ready(self, mask: int) -> None:
+        """Read or write without blocking."""
+
+
+class Loop:
+    """Waits for sockets and calls. `call` and `wake` from any thread."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._calls: deque[Call] = deque()
+        self._ears, self._mouth = socket.socketpair()
+        self._ears.settimeout(0)
+        self._mouth.settimeout(0)
+        self._selector.register(self._ears, READ)
+        self._woken = False
+        self.ended = False
+        # Shared by all links: a fresh buffer of this size is a system call each.
+        self.buffer = memoryview(bytearray(READ_BYTES))
+
+    def call(self, call: Call) -> None:
+        """Run `call` on the I/O thread, after those before it. Any thread."""
+        self._calls.append(call)
+        self.wake()
+
+    def wake(self) -> None:
+        """End the wait. Any thread; cheap when it has ended already."""
+        if not self._woken:
+            self._woken = True
+            with contextlib.suppress(OSError):
+                self._mouth.send(b"w")
+
+    def watch(self, sock: Socket, mask: int, who: Ready) -> None:
+        """Tell `who` when `sock` is ready; replaces what was watched before."""
+        if sock.fileno() in self._selector.get_map():
+            if mask:
+                self._selector.modify(sock, mask, who)
+            else:
+                self._selector.unregister(sock)
+        elif mask:
+            self._selector.register(sock, mask, who)
+
+    def unwatch(self, sock: Socket) -> None:
+        """Forget a socket that is about to be closed."""
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(sock)
+
+    def run(self, until: float, tick: Callable[[], float]) -> None:
+        """Serve until a moment, or until `ended`.
+
+        Args:
+            until: On the monotonic clock.
+            tick: Called after the ready sockets of each turn; returns the longest
+                time to wait for the next one.
+        """
+        wait = 0.0
+        while not self.ended and clock.monotonic() < until:
+            self._turn(wait)
+            wait = tick()
+
+    def _turn(self, wait: float) -> None:
+        for key, mask in self._selector.select(0.0 if self._calls else wait):
+            if key.data is not None:
+                key.data.on_ready(mask)
+            else:
+                self._hear()
+        for _ in range(min(len(self._calls), CALLS_A_TURN)):
+            self._calls.popleft()()
+
+    def _hear(self) -> None:
+        # Cleared before the calls are taken: who comes later wakes us again.
+        with contextlib.suppress(BlockingIOError):
+            self._ears.recv(4096)
+        self._woken = False
+
+    def close(self) -> None:
+        """Give back the file descriptors. The loop must not run."""
+        self.ended = True
+        self._selector.close()
+        self._ears.close()
+        self._mouth.close()
+
+    def abandon(self) -> None:
+        """In a forked child: close our copies, and leave the parent's epoll alone."""
+        self.ended = True
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        self._mouth.close()
+        self._selector.close()
+
+
+def listen(host: str, port: int) -> Socket:
+    """Return a non-blocking listening socket.
+
+    Raises:
+        OSError: The address cannot be had.
+    """
+    infos = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    family, kind, proto, _, where = infos[0]
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(where)
+        sock.listen(BACKLOG)
+        sock.settimeout(0)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def connect(host: str, port: int) -> Socket:
+    """Return a non-blocking socket that is being connected to a numeric address.
+
+    Raises:
+        OSError: It failed at once.
+    """
+    family, kind, proto, _, where = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+    )[0]
+    sock = socket.socket(family, kind, proto)
+    sock.settimeout(0)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            sock.connect(where)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def connected(sock: Socket) -> None:
+    """Check a socket that has become writable.
+
+    Raises:
+        OSError: The connection failed.
+    """
+    error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
+
+
+def tune(sock: Socket, lease: float) -> None:
+    """Set what every link wants; the kernel's help against silent peers."""
+    sock.settimeout(0)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(lease * 1000))
+        )
+
+
+def resolve(host: str, port: int) -> list[tuple[str, int]]:
+    """Ask the name service; blocks, so never on the I/O thread.
+
+    Raises:
+        OSError: No answer.
+    """
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(str(info[4][0]), port) for info in infos]
+
+
+def address_of(sock: Socket) -> tuple[str, int]:
+    """Return where a socket is bound."""
+    host, port = sock.getsockname()[:2]
+    return str(host), int(port)
+
+
+Where = tuple[str, int]
+
+
+def peer_of(sock: Socket) -> Where:
+    """Return who is at the other end; ("?", 0) when it has gone."""
+    try:
+        host, port = sock.getpeername()[:2]
+    except OSError:
+        return "?", 0
+    return str(host), int(port)
+
+
+def machine() -> str:
+    """Return this machine's name."""
+    return socket.gethostname()
+
+
+def words(error: OSError) -> str:
+    """Return what the system says of a failure."""
+    return (error.strerror or str(error)).lower()
+
+
+def in_use(error: OSError) -> bool:
+    """Tell whether somebody else has the address."""
+    return error.errno == errno.EADDRINUSE

@@ -1,0 +1,236 @@
+"""One connection: a socket, a session, and what waits to be sent."""
+
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from transport import _io as io
+from transport._core import control
+from transport._core.frames import Kind, Parts
+from transport._core.identity import NodeId
+from transport._core.session import Event, Session
+from transport._outbox import RAW, Bucket, Outbox
+
+if TYPE_CHECKING:
+    from transport._channels import Channel
+
+# Messages that wait for a fence: beyond this the peer has to wait too.
+HELD_BYTES = 16 << 20
+
+
+class Board(Protocol):
+    """Who decides about links: hears of everything, on the I/O thread."""
+
+    def heard(self, link: "Link") -> None:
+        """Bytes came."""
+
+    def event(self, link: "Link", event: Event) -> None:
+        """The session says something."""
+
+    def lost(self, link: "Link", error: OSError | None, reason: str) -> None:
+        """The socket has failed or was closed at the other end."""
+
+    def drained(self, link: "Link") -> None:
+        """Channels that were told "full" may send again."""
+
+
+class Held:
+    """An actor message that waits until what came before it has been applied."""
+
+    __slots__ = ("body", "fences")
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.fences = 0
+
+
+class Shared(NamedTuple):
+    """What all links of a node have in common."""
+
+    board: Board
+    loop: io.Loop
+    bucket: Bucket
+    queue_bytes: int
+
+
+class Link:
+    """One connection. I/O thread only, but for `outbox`, `say`, `pump`, `pump_soon`.
+
+    Attributes:
+        token: Names the link at both ends; 0 until the peer is proven.
+        dialled: The address we dialled; None when the peer dialled us.
+        where: (host, port) of the other end.
+        deadline: When the handshake must be over.
+    """
+
+    def __init__(
+        self,
+        sock: io.Socket,
+        session: Session,
+        shared: Shared,
+        *,
+        deadline: float,
+    ) -> None:
+        self._sock = sock
+        self._board = shared.board
+        self._loop = shared.loop
+        self._bucket = shared.bucket
+        self._pump_due = False
+        self._paused = False
+        self.session = session
+        self.outbox = Outbox(self, shared.queue_bytes)
+        self.deadline = deadline
+        self.dialled: str | None = None
+        self.others: Sequence[tuple[str, int]] = ()
+        self.connecting = False
+        self.where = io.peer_of(sock)
+        self.closed = False
+        # What the proven peer is and said.
+        self.token = 0
+        self.node: NodeId | None = None
+        self.ready: control.Ready | None = None
+        self.rtt: float | None = None
+        # Channels: the peer's offers, those bound here, and ours that it accepted.
+        self.offers: dict[int, control.Open] = {}
+        self.bound: dict[int, Channel] = {}
+        self.accepted: set[int] = set()
+        self.parts = Parts()
+        self.held: deque[Held] = deque()
+        self.held_bytes = 0
+
+    # -- any thread
+
+    def say(self, message: control.Control) -> None:
+        """Queue a control message and write what can be written."""
+        self.outbox.put(Kind.CONTROL, control.encode(message))
+        self.pump()
+
+    def pump(self) -> None:
+        """Write on this thread while that is quick; else let frames gather."""
+        if self._bucket.take():
+            self.outbox.pump()
+        else:
+            self.pump_soon()
+
+    def pump_soon(self) -> None:
+        """Let the I/O thread write."""
+        if not self._pump_due:
+            self._pump_due = True
+            self._loop.call(self._pump)
+
+    def write(self, data: memoryview) -> int:
+        """Write some bytes; raise BlockingIOError when there is no room."""
+        return self._sock.send(data)
+
+    def frame(self, kind: int, body: bytes) -> bytes:
+        """Return the next frame's bytes."""
+        return self.session.frame(kind, body)
+
+    def want_write(self) -> None:
+        """Watch for room."""
+        self._loop.call(self._watch)
+
+    def drained(self) -> None:
+        """Let the channels send what they held back."""
+        self._loop.call(partial(self._board.drained, self))
+
+    def broken(self, reason: str) -> None:
+        """The socket has failed in a writer's hands."""
+        self._loop.call(partial(self._board.lost, self, None, reason))
+
+    # -- I/O thread
+
+    def watch(self) -> None:
+        """Begin to be told of readiness."""
+        self._watch()
+
+    def _watch(self) -> None:
+        if self.closed:
+            return
+        mask = io.WRITE if self.connecting or self.outbox.stuck else 0
+        if not self._paused and not self.connecting:
+            mask |= io.READ
+        self._loop.watch(self._sock, mask, self)
+
+    def _pump(self) -> None:
+        self._pump_due = False
+        self.outbox.pump()
+
+    def on_ready(self, mask: int) -> None:
+        """Serve the socket."""
+        if self.closed:
+            return
+        if self.connecting:
+            self._connected()
+            return
+        if mask & io.WRITE and not self.outbox.on_writable():
+            self._watch()
+        if mask & io.READ and not self.closed:
+            self._read()
+
+    def _connected(self) -> None:
+        try:
+            io.connected(self._sock)
+        except OSError as error:
+            self._board.lost(self, error, io.words(error))
+            return
+        self.connecting = False
+        self.where = io.peer_of(self._sock)
+        self.flush()
+        self._watch()
+
+    def _read(self) -> None:
+        buffer = self._loop.buffer
+        try:
+            size = self._sock.recv_into(buffer)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._board.lost(self, error, io.words(error))
+            return
+        if size == 0:
+            self._board.lost(self, None, "connection closed")
+            return
+        events = self.session.receive(bytes(buffer[:size]))
+        self.flush()
+        self._board.heard(self)
+        for event in events:
+            if self.closed:
+                return
+            self._board.event(self, event)
+
+    def flush(self) -> None:
+        """Send what handshake and READY have to say."""
+        data = self.session.take()
+        if data:
+            self.outbox.put(RAW, data)
+            self.outbox.pump()
+
+    def pause(self, *, paused: bool) -> None:
+        """Stop reading, or begin again: the peer's messages cannot be delivered."""
+        if paused != self._paused:
+            self._paused = paused
+            self._watch()
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is read for now."""
+        return self._paused
+
+    def close(self) -> None:
+        """Close the socket; nothing more is heard or said."""
+        if self.closed:
+            return
+        self.closed = True
+        self._loop.unwatch(self._sock)
+        # A writer on another thread holds the descriptor until it is done.
+        self.outbox.close()
+        self._sock.close()
+
+    def abandon(self) -> None:
+        """In a forked child: close our copy of the socket and touch nothing else."""
+        self.closed = True
+        with contextlib.suppress(OSError):
+            self._sock.close()

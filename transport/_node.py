@@ -1,0 +1,377 @@
+"""This process on the network: its links, its actors, its peers."""
+
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Self, TypedDict, Unpack
+
+from actors import AnyRef, NoCurrentActorError, Timeout, at_exit, current
+from transport import _fork as fork
+from transport import _io as io
+from transport._channels import Channel, ChannelHandler, Params
+from transport._config import Join, Options, check, peer_address
+from transport._cookie import Cookie
+from transport._core.identity import NodeId
+from transport._engine import Engine
+from transport._errors import (
+    ConfigError,
+    ForkError,
+    JoinTimeoutError,
+    NodeDownError,
+    NodeNameInUseError,
+)
+from transport._progress import Peer, Progress
+from transport._ref import RemoteActorRef
+from transport._traffic import ActorTraffic
+from transport._watchers import NodeWatchers
+
+# How long a start waits for its joins when nobody asked it to.
+GLANCE = 1.0
+STOP_TIMEOUT = 5.0
+
+
+class NodeOptions(TypedDict, total=False):
+    """What `Node.start` takes by name. Durations in seconds.
+
+    Keys:
+        listen: host:port; port 0 takes a free one; None talks to nobody.
+        advertise: host:port under which peers reach this node.
+        join: host:port or dns://host:port, one or several.
+        cookie: The cluster's secret, at least 32 bytes; a tuple while it is changed.
+        heartbeat: Between two signs of life.
+        lease: Silence after which a link is cut; at least three heartbeats.
+        grace: How long a peer without a link may take to come back.
+        hidden: Others do not speak of this node, nor it of them.
+        insecure: No cookie; loopback addresses only.
+        allow_plaintext_network: Links over a network may be read by it.
+        allow_pickle: Whether messages may carry any picklable object.
+        cluster_id: Nodes of another cluster are turned away.
+        require_peers: Links without which the start fails.
+        join_timeout: How long to wait for them.
+        handshake_timeout: How long a stranger may take to prove itself.
+        queue_bytes: Actor messages that may wait for one peer.
+        dns_interval: Between two looks at a dns:// address.
+    """
+
+    listen: str | None
+    advertise: str | None
+    join: Join
+    cookie: Cookie | tuple[Cookie, ...] | None
+    tls: object
+    engine: str
+    heartbeat: float
+    lease: float
+    grace: float
+    hidden: bool
+    insecure: bool
+    allow_plaintext_network: bool
+    allow_pickle: bool
+    cluster_id: str
+    require_peers: int
+    join_timeout: float
+    handshake_timeout: float
+    queue_bytes: int
+    dns_interval: float
+
+
+class Node:
+    """One node. Its methods may be called from any thread. A context manager."""
+
+    def __init__(self, options: Options) -> None:
+        """Made by `start`."""
+        self._config = check(options, host=io.machine())
+        self._progress = Progress()
+        self._watchers = NodeWatchers()
+        self._engine = Engine(self._config, self._progress)
+        self._traffic = ActorTraffic(self)
+        self._forked = False
+
+    @classmethod
+    def start(cls, name: str | None = None, **options: Unpack[NodeOptions]) -> Self:
+        """Listen, dial the given peers, and return.
+
+        It waits for `require_peers` links, at most `join_timeout`; otherwise only as
+        long as a peer takes to answer or refuse, at most a second.
+
+        Args:
+            name: Unique in the cluster; GROUP_NODE, or host name and process id.
+            **options: See `NodeOptions`.
+
+        Raises:
+            ConfigError: An option or a variable of the environment cannot be used.
+            ListenError: The address cannot be had.
+            NodeNameInUseError: A live node of the cluster has this name.
+            JoinTimeoutError: Fewer than `require_peers` were reached.
+            RuntimeError: This thread runs an event loop, which would stand still.
+        """
+        _refuse_event_loop()
+        _check_names(options)
+        node = cls(Options(name=name, **options))
+        node._open()
+        return node
+
+    def _open(self) -> None:
+        self._engine.start(self._traffic, self._watchers)
+        fork.add(self)
+        self._taken_back = at_exit(self.stop)
+        try:
+            self._await_peers()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _await_peers(self) -> None:
+        options = self._config.options
+        joins = [a for a in self._config.join if not a.startswith("dns://")]
+        need = options.require_peers
+
+        def reached(progress: Progress) -> bool:
+            if progress.name_in_use or len(progress.linked) >= max(need, 1):
+                return True
+            return not need and progress.failures.keys() >= set(joins)
+
+        patience = options.join_timeout if need else min(GLANCE, options.join_timeout)
+        if not need and not joins:
+            return
+        done = self._progress.wait(reached, patience)
+        if not done and self._progress.name_refused:
+            self._progress.wait(reached, options.join_timeout)
+        if self._progress.name_in_use:
+            raise NodeNameInUseError(self._progress.name_in_use)
+        if len(self._progress.linked) < need:
+            raise JoinTimeoutError(self._unreached())
+
+    def _unreached(self) -> str:
+        failures = self._progress.failures
+        tried = [f"{a} {failures.get(a, 'gave no answer')}" for a in self._config.join]
+        reached = len(self._progress.linked) or "no"
+        return (
+            f"{reached} peer reached in {self._config.options.join_timeout:g} s: "
+            f"{', '.join(tried) or 'join= is empty'}"
+        )
+
+    # -- who this is
+
+    @property
+    def id(self) -> NodeId:
+        """This life of this node."""
+        return self._engine.me
+
+    @property
+    def name(self) -> str:
+        """Unique in the cluster while the node lives."""
+        return self._engine.me.name
+
+    @property
+    def incarnation(self) -> bytes:
+        """What tells this life from others of the same name."""
+        return self._engine.me.incarnation
+
+    @property
+    def address(self) -> str:
+        """Where peers reach this node, host:port; "" when it talks to nobody."""
+        return self._engine.address
+
+    @property
+    def allow_pickle(self) -> bool:
+        """Whether pickled payloads are sent and loaded here."""
+        return self._config.options.allow_pickle
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name} at {self.address or 'no address'}>"
+
+    # -- peers
+
+    def peers(self) -> list[Peer]:
+        """Return the other nodes, also those that are suspect or were lost lately."""
+        self._check_process()
+        return self._engine.peers()
+
+    def ping(self, name: str, timeout: float = 5.0) -> float:
+        """Return the seconds of a round trip.
+
+        Raises:
+            NodeDownError: The node is not linked.
+            Timeout: No answer in time.
+        """
+        self._check_process()
+        link = self._engine.link_to(self.linked_id(name))
+        if link is None:
+            raise NodeDownError(name, "it is not linked")
+        pings = self._engine.pings
+        future = pings.send(link)
+        try:
+            return future.get(timeout=timeout)
+        except Timeout:
+            pings.give_up(future)
+            raise
+
+    def join(self, address: str) -> None:
+        """Dial host:port, or the addresses of dns://host:port, until linked.
+
+        Raises:
+            ConfigError: The address is malformed, or this node talks to nobody.
+        """
+        self._check_process()
+        if not self.address:
+            raise ConfigError("a node with listen=None cannot join", code="B018")
+        self._engine.join(peer_address(address))
+
+    def disconnect(self, name: str) -> None:
+        """Say goodbye to a peer and dial it no more; it may dial us again."""
+        self._check_process()
+        self._engine.disconnect(name)
+
+    def monitor_nodes(self) -> None:
+        """Tell the current actor of changes: NodeUp(node) and NodeLost(node, cause).
+
+        Raises:
+            NoCurrentActorError: This is a plain thread.
+        """
+        self._watchers.add(current())
+
+    def wait_peers(self, n: int, timeout: float) -> None:
+        """Return when at least `n` peers are linked.
+
+        Raises:
+            JoinTimeoutError: They were not in time.
+        """
+        self._check_process()
+        if not self._progress.wait(lambda p: len(p.linked) >= n, timeout):
+            found = len(self._progress.linked)
+            raise JoinTimeoutError(f"{found} of {n} peers linked in {timeout:g} s")
+
+    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """Say goodbye, close all links and end all threads. The second time: nothing.
+
+        Raises:
+            Timeout: Threads did not end in time; they are daemons.
+        """
+        if self._forked or self._progress.stopped:
+            return
+        self._progress.note(lambda p: setattr(p, "stopped", True))
+        self._taken_back()
+        self._traffic.stop()
+        fork.discard(self)
+        self._engine.stop(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # -- actors
+
+    def actor(self, node: str, name: str) -> RemoteActorRef:
+        """Return a ref to whoever bears a registered name on a node."""
+        return self._traffic.actor(node, name)
+
+    def adopt(self, ref: AnyRef) -> int:
+        """Make a local actor one of this node, and return its number.
+
+        Raises:
+            NotLocalError: It belongs to another node.
+        """
+        return self._traffic.adopt(ref)
+
+    def ref(self, node_id: NodeId, n: int, cls: str) -> AnyRef:
+        """Return the ref of an address: a local one where the actor is ours."""
+        return self._traffic.ref(node_id, n, cls)
+
+    def is_local(self, ref: AnyRef) -> bool:
+        """Tell whether an actor is one of this node, or could become one."""
+        return self._traffic.is_local(ref)
+
+    def address_of(self, ref: AnyRef) -> tuple[NodeId, int]:
+        """Return the node and number under which a ref travels."""
+        return self._traffic.address_of(ref)
+
+    def tell_many(self, refs: Sequence[AnyRef], message: object) -> int:
+        """Tell several actors the same; encoded once, one frame per remote node."""
+        return self._traffic.tell_many(refs, message)
+
+    # -- what travels over links; for group and for the traffic of actors
+
+    def open_channel(
+        self, name: str, kind: str, params: Params, handler: ChannelHandler
+    ) -> Channel:
+        """Offer a named stream to all peers, now and later.
+
+        The handler may hear of links before this returns.
+        """
+        self._check_process()
+        return self._engine.channels.open(name, kind, params, handler)
+
+    def send_message(
+        self, node_id: NodeId, body: bytes, *, bounded: bool = True
+    ) -> bool:
+        """Queue one actor message; see `transport._links.Links`."""
+        link = self._engine.link_to(node_id)
+        if link is None or not link.outbox.put_message(body, bounded=bounded):
+            return False
+        link.pump()
+        return True
+
+    def linked(self, node_id: NodeId) -> bool:
+        """Tell whether this life of a node has a link now."""
+        return self._engine.link_to(node_id) is not None
+
+    def linked_id(self, name: str) -> NodeId | None:
+        """Return the life of a named node that is linked now."""
+        return self._progress.linked.get(name)
+
+    def down_cause(self, node_id: NodeId) -> str:
+        """Say in words why a node has no link."""
+        if self._progress.stopped:
+            return f"{self.name} is stopped"
+        return self._progress.causes.get(node_id, "it was never linked")
+
+    def accepts_pickle(self, node_id: NodeId) -> bool:
+        """Tell whether a linked node loads pickled payloads."""
+        link = self._engine.link_to(node_id)
+        return link is not None and link.ready is not None and link.ready.pickle
+
+    def abandon(self) -> None:
+        """In a forked child: this node belongs to the parent."""
+        self._forked = True
+        self._engine.abandon()
+
+    def _check_process(self) -> None:
+        if self._forked:
+            raise ForkError(
+                f"node {self.name} was started by the parent of this process; "
+                "start a new one after fork"
+            )
+
+
+def _refuse_event_loop() -> None:
+    # Not imported for the question: without it there is no loop.
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    try:
+        current()
+    except NoCurrentActorError:
+        raise RuntimeError(
+            "start() blocks; use await asyncio.to_thread(Node.start, …)"
+        ) from None
+
+
+def _check_names(options: Iterable[str]) -> None:
+    known = NodeOptions.__annotations__
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"unknown option {name!r}{hint}", code="B010")

@@ -1,0 +1,51 @@
+"""Round trips: measured all the time, and for those who ask."""
+
+import threading
+from itertools import count
+
+from actors import Future
+from transport import _clock as clock
+from transport._core import control
+from transport._link import Link
+
+# A ping for somebody has a number above all that heartbeats use, which is a moment.
+_FIRST = 1 << 62
+
+
+class Pings:
+    """Pings under way. `send` from any thread, `answered` on the I/O thread."""
+
+    def __init__(self) -> None:
+        self._numbers = count(_FIRST)
+        self._waiting: dict[int, tuple[float, Future[float]]] = {}
+        # Guards the table.
+        self._lock = threading.Lock()
+
+    def send(self, link: Link) -> Future[float]:
+        """Ping a peer; the future gets the seconds of the round trip."""
+        future: Future[float] = Future()
+        with self._lock:
+            number = next(self._numbers)
+            self._waiting[number] = (clock.monotonic(), future)
+        link.say(control.Ping(number))
+        return future
+
+    def give_up(self, future: Future[float]) -> None:
+        """Nobody waits any longer."""
+        with self._lock:
+            for number, (_, waiting) in list(self._waiting.items()):
+                if waiting is future:
+                    del self._waiting[number]
+
+    def answered(self, number: int, link: Link) -> None:
+        """A Pong has come."""
+        if number < _FIRST:
+            if number:
+                link.rtt = (clock.microseconds() - number) / 1e6
+            return
+        with self._lock:
+            found = self._waiting.pop(number, None)
+        if found is not None:
+            sent_at, future = found
+            link.rtt = clock.monotonic() - sent_at
+            future.set(link.rtt)

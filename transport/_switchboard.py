@@ -1,0 +1,115 @@
+"""Where every event of every link arrives, and the turn of the I/O thread."""
+
+import traceback
+
+from transport import _clock as clock
+from transport._channels import Channels
+from transport._core import messages
+from transport._core.errors import ProtocolError
+from transport._core.frames import Frame
+from transport._core.session import Asked, Event, Failed, Opened, Proven, Told
+from transport._doors import Doors
+from transport._exchange import Exchange
+from transport._inbound import Inbound
+from transport._link import Link
+from transport._log import log
+
+# The mesh judges by quarters of a heartbeat; handshakes need no more.
+LONGEST_WAIT = 0.25
+
+
+class Switchboard:
+    """The board of all links of one node. I/O thread only."""
+
+    def __init__(
+        self, doors: Doors, exchange: Exchange, inbound: Inbound, channels: Channels
+    ) -> None:
+        self._doors = doors
+        self._exchange = exchange
+        self._inbound = inbound
+        self._channels = channels
+
+    def tick(self) -> float:
+        """Let time pass, after sockets were read; return how long to wait."""
+        now = clock.monotonic()
+        self._doors.tick(now)
+        for link in list(self._exchange.links.values()):
+            if link.paused:
+                self._exchange.heard(link)
+        self._exchange.happened(messages.Tick())
+        return min(LONGEST_WAIT, self._exchange.wait())
+
+    def heard(self, link: Link) -> None:
+        """Bytes came."""
+        if link.token:
+            self._exchange.heard(link)
+
+    def event(self, link: Link, event: Event) -> None:
+        """Route one event."""
+        match event:
+            case Frame() | Told():
+                self._served(link, event)
+            case Failed():
+                self._failed(link, event)
+            case Proven(node, token):
+                link.node, link.token = node, token
+                self._doors.met(link)
+                dialled = link.dialled or ""
+                self._exchange.happened(messages.Met(token, dialled, node))
+            case Asked(node, token, ready):
+                link.node, link.token, link.ready = node, token, ready
+                self._doors.asked(link)
+                self._exchange.happened(
+                    messages.Asked(
+                        token, node, ready.advertise, ready.hidden, ready.prev_token
+                    )
+                )
+            case Opened(node, token, ready):
+                link.ready = ready
+                self._doors.answered(link)
+                self._exchange.happened(
+                    messages.Answered(
+                        token, link.dialled or "", node, ready.advertise, ready.hidden
+                    )
+                )
+
+    def _served(self, link: Link, event: Frame | Told) -> None:
+        """Handle what came over an open link; whatever goes wrong ends that link."""
+        try:
+            if isinstance(event, Frame):
+                self._inbound.frame(link, event)
+            else:
+                self._inbound.told(link, event.message)
+        except ProtocolError as error:
+            self._inbound.fail(link, error)
+        except Exception as error:  # noqa: BLE001 - a frame must not end other links
+            log.error(
+                "link_handler_failed",
+                peer=link.node,
+                error=repr(error),
+                traceback=traceback.format_exc(),
+            )
+            self._inbound.fail(link, ProtocolError(repr(error), reason="handler"))
+
+    def _failed(self, link: Link, event: Failed) -> None:
+        error = event.error
+        if link.token in self._exchange.links:
+            wrong = ProtocolError(str(error), reason=error.reason)
+            self._inbound.fail(link, wrong)
+        else:
+            self._doors.failed(link, error)
+
+    def lost(self, link: Link, error: OSError | None, reason: str) -> None:
+        """The socket has failed or was closed at the other end."""
+        if link.closed:
+            return
+        if link.token in self._exchange.links:
+            link.close()
+            self._exchange.happened(messages.Lost(link.token, reason))
+        else:
+            self._doors.lost(link, error, reason)
+
+    def drained(self, link: Link) -> None:
+        """Channels that were told "full" may send again."""
+        if not link.closed:
+            self._channels.drained(link)

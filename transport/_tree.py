@@ -1,0 +1,138 @@
+"""What runs inside a node, as supervised actors."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from actors import Actor, ActorRef, ChildSpec, Supervisor, child, tell_after
+from transport import _clock as clock
+from transport import _io as io
+from transport._core import addresses, messages
+from transport._doors import Doors
+from transport._exchange import Exchange
+from transport._log import Complaints
+from transport._switchboard import Switchboard
+
+# So often the I/O thread looks at its own mail: a supervisor may want it to end.
+SLICE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the actors of one node work on."""
+
+    loop: io.Loop
+    exchange: Exchange
+    doors: Doors
+    board: Switchboard
+    complaints: Complaints
+    dns_interval: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Serve:
+    """To oneself: serve the sockets for a slice of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Look up the host of an address that is to be dialled."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Look up a name again and again; dial every address it has."""
+
+    address: str
+
+
+class LinkIO(Actor):
+    """The I/O thread of a node. When it dies, its successor makes all links anew."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        self._parts = parts
+
+    def on_start(self) -> None:
+        """Trust nothing that an I/O thread before may have left half done."""
+        self._parts.exchange.reset()
+        self._parts.doors.hang_up()
+        self.actor_ref.tell(_Serve())
+
+    def on_receive(self, _message: object) -> None:
+        """Serve the sockets, then look for mail."""
+        loop = self._parts.loop
+        loop.run(clock.monotonic() + SLICE, self._parts.board.tick)
+        if not loop.ended:
+            self.actor_ref.tell(_Serve())
+
+
+def start_link_io(parts: Parts) -> ActorRef[LinkIO]:
+    """Start the I/O thread; not to be waited for, since it is busy from the start."""
+    return LinkIO.start(parts)
+
+
+class Discovery(Actor):
+    """Asks the name service, which may take its time."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        self._parts = parts
+
+    def on_start(self) -> None:
+        """Take over from the one before, if there was one."""
+        self._parts.doors.resolve = self._ask
+        for address in self._parts.doors.wanted:
+            if address.startswith(addresses.DNS):
+                self.actor_ref.tell(Poll(address))
+
+    def _ask(self, address: str) -> None:
+        self.actor_ref.tell(Resolve(address))
+
+    def on_receive(self, message: object) -> None:
+        """Look a name up."""
+        match message:
+            case Resolve(address):
+                found, text = self._look_up(address)
+                resolved = partial(self._parts.doors.resolved, address, found, text)
+                self._parts.loop.call(resolved)
+            case Poll(address):
+                self._poll(address)
+                tell_after(self.actor_ref, self._parts.dns_interval, Poll(address))
+            case _:
+                pass
+
+    def _poll(self, address: str) -> None:
+        found, text = self._look_up(address.removeprefix(addresses.DNS))
+        if not found:
+            self._parts.complaints.warn(
+                "name_not_resolved", source=address, reason=text
+            )
+        for host, port in found:
+            join = messages.Join(addresses.unite(host, port), lasting=False)
+            self._parts.loop.call(partial(self._parts.exchange.happened, join))
+
+    def _look_up(self, address: str) -> tuple[list[io.Where], str]:
+        try:
+            return io.resolve(*addresses.split(address)), ""
+        except OSError as error:
+            return [], io.words(error)
+
+
+class NodeSupervisor(Supervisor):
+    """Link I/O, then discovery, which depends on it."""
+
+    strategy = "rest_for_one"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        self._parts = parts
+
+    def children(self) -> Iterable[ChildSpec]:
+        """Give the specs of both."""
+        return [
+            child(start_link_io, self._parts, id="link I/O"),
+            child(Discovery, self._parts, id="discovery", shutdown=1.0),
+        ]

@@ -1,0 +1,34 @@
+"""What the log says when two nodes do not come together."""
+
+from transport._core.errors import AuthError, ProtocolError, WireError
+
+
+def cannot_join(address: str, code: str, text: str, cookie_from: str) -> str:
+    """Say why a dial did not lead to a link, and what to do about it."""
+    start = f"cannot join {address}: "
+    match code:
+        case "auth":
+            return (
+                f"{start}cookie differs (ours from {cookie_from}). "
+                "Set GROUP_COOKIE to the same value on both nodes"
+            )
+        case "refused":
+            return (
+                f"{start}{text}. Is a node running there? Start one: groupctl start "
+                f"--listen {address} (will keep trying)"
+            )
+        case "":
+            return f"{start}{text} (will keep trying)"
+        case _:
+            return f"{start}REJECT {text}"
+
+
+def ended(error: WireError) -> str:
+    """Say what a peer did that ended its connection."""
+    match error:
+        case AuthError():
+            return f"{error}: cookie differs, or a replay"
+        case ProtocolError():
+            return str(error)
+        case _:
+            return f"REJECT {error}"
