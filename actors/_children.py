@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -76,10 +77,11 @@ class Record:
         self.life = None
         self.state = "down"
 
-    def abandon(self, thread: threading.Thread) -> None:
-        """Note a thread that outlives its actor."""
-        alive = [each for each in self._abandoned if each.is_alive()]
-        self._abandoned = [*alive, thread]
+    def abandon(self, thread: threading.Thread | None) -> None:
+        """Note the thread of a life that is over, if it had to be abandoned."""
+        if thread is not None:
+            alive = [each for each in self._abandoned if each.is_alive()]
+            self._abandoned = [*alive, thread]
 
     def shown(self) -> Child:
         """This child for a caller to read."""
@@ -105,6 +107,7 @@ class Children:
         self._records: dict[Hashable, Record] = {}
         # By actor number. A child's own thread takes it out: one dict operation.
         self._running: dict[int, Record] = {}
+        self._ever: weakref.WeakSet[AnyRef] = weakref.WeakSet()
 
     # Any thread.
 
@@ -134,6 +137,10 @@ class Children:
         """Find a child."""
         return self._records.get(key)
 
+    def had(self, ref: AnyRef | None) -> bool:
+        """Is this actor, alive or dead, one of the children, or was it once?"""
+        return ref is not None and ref in self._ever
+
     def keys(self) -> list[Hashable]:
         """List the keys in start order."""
         return list(self._records)
@@ -153,16 +160,26 @@ class Children:
             StartError: It did not come up; it is down now, and reported.
         """
         try:
-            life = begin_life(record.spec, self.owner)
+            life = self._up(record)
         except StartError as error:
             reports.start_error(self.owner, record.spec, error.reason)
             raise
         record.up(life)
-        if life is None:
-            return
-        reports.child_started(self.owner, record.spec, life.ref)
-        self._running[life.number] = record
-        life.watch(lambda: self._gone(record, life))
+        if life is not None:
+            reports.child_started(self.owner, record.spec, life.ref)
+            self._running[life.number] = record
+            life.watch(lambda: self._gone(record, life))
+
+    def _up(self, record: Record) -> Life | None:
+        life = begin_life(record.spec, self.owner)
+        if life is not None:
+            self._ever.add(life.ref)
+            try:
+                life.await_up(record.spec)
+            except StartError:
+                record.abandon(life.orphan())
+                raise
+        return life
 
     def _gone(self, record: Record, life: Life) -> None:
         self._running.pop(life.number, None)
@@ -193,9 +210,8 @@ class Children:
             record.down(record.last_reason)
 
     def _await_end(self, record: Record, life: Life) -> None:
-        thread = life.await_end()
-        if thread is not None:
-            record.abandon(thread)
+        life.await_end()
+        record.abandon(life.orphan())
         record.down(life.reason)
         shutdown: Shutdown = record.spec.shutdown
         if not rules.stopped_well(record.spec.restart, shutdown, life.reason):

@@ -76,20 +76,22 @@ class Life:
         """Call back once it has ended, in its thread; now, if that has been."""
         self._cell.watch(lambda _: callback())
 
-    def failure(self, seconds: Seconds) -> Reason:
-        """Wait until `on_start` has returned; give the reason if it failed, or None.
+    def await_up(self, spec: ChildSpec) -> None:
+        """Wait until `on_start` has returned. One that takes too long is abandoned.
 
-        A child that takes longer is abandoned, for the reason "timeout".
+        Raises:
+            StartError: It failed, or took longer than `start_timeout`.
         """
         try:
-            if came_up(self.ref, seconds):
-                return None
+            if came_up(self.ref, spec.start_timeout):
+                return
+            self._ended.wait()
+            reason = self.reason
         except Timeout:
             kill(self.ref)
             self._ended.wait()
-            return "timeout"
-        self._ended.wait()
-        return self.reason
+            reason = "timeout"
+        raise StartError(spec.id, reason)
 
     def order_stop(self, shutdown: Shutdown) -> None:
         """Tell the child to end and do not wait."""
@@ -100,28 +102,27 @@ class Life:
             self._deadline = monotonic() + shutdown
         stop_with(self.ref, "shutdown")
 
-    def await_end(self) -> threading.Thread | None:
-        """Wait for the end; enforce it when the time given to it has passed.
-
-        Returns:
-            The thread, when it had to be abandoned and still runs.
-        """
+    def await_end(self) -> None:
+        """Wait for the end; enforce it when the time given to it has passed."""
         left = None if self._deadline is None else self._deadline - monotonic()
         if not self._ended.wait(left):
             kill(self.ref)
         self._ended.wait()
+
+    def orphan(self) -> threading.Thread | None:
+        """Give the thread, if it had to be abandoned and still runs."""
         thread = self._cell.thread
         return thread if thread in orphans() else None
 
 
 def begin_life(spec: ChildSpec, supervisor: AnyRef | None = None) -> Life | None:
-    """Start an actor, a supervisor's child or a root, and wait until it is up.
+    """Start an actor, a supervisor's child or a root; see `Life.await_up`.
 
     Returns:
         Its life, or None when its callable declined to start it.
 
     Raises:
-        StartError: It did not come up in time, or at all.
+        StartError: Its class or callable raised.
     """
     ref = _begin(spec)
     if ref is None:
@@ -129,9 +130,6 @@ def begin_life(spec: ChildSpec, supervisor: AnyRef | None = None) -> Life | None
     life = Life(ref)
     if supervisor is not None:
         life.tie_to(supervisor)
-    reason = life.failure(spec.start_timeout)
-    if reason is not None:
-        raise StartError(spec.id, reason)
     return life
 
 

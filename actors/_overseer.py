@@ -132,12 +132,16 @@ class Overseer(Actor):
                 self._ended(record, life)
             case Retry(record):
                 self._retry(record)
-            case Exit():
-                # A linked stranger has ended: children are watched, not linked.
-                pass
+            case Exit(ref, reason):
+                self._told_to_exit(ref, reason)
             case _:
                 return super()._handle_receive(message)
         return None
+
+    def _told_to_exit(self, ref: AnyRef | None, reason: Reason) -> None:
+        # Children are watched; one that also links itself has no say in this.
+        if reason != "normal" and not self._children.had(ref):
+            self.exit(reason)
 
     # Deaths.
 

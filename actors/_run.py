@@ -73,6 +73,7 @@ def _serve(root: ChildSpec | Startable | AnyRef) -> bool:
         life = begin_life(spec)
         if life is None:
             return False
+        life.await_up(spec)
         children = roster.children_of(life.number)
         life.watch(lambda: news.put("the root has ended"))
         why = news.get()

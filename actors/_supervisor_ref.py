@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar, cast, overload
 
 import pykka
 from pykka.messages import ProxyCall
@@ -33,6 +33,13 @@ class OverseerRef(ActorRef[A], Generic[A]):
     a change takes as long as the children it concerns may take; when a `timeout`
     passes, the request is carried out all the same, later.
     """
+
+    def __enter__(self) -> Self:
+        """Stop the tree when the `with` block ends."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
 
     def which_children(self, *, timeout: float | None = LOOK_SECONDS) -> list[Child]:
         """List the children, newest first.
