@@ -1,11 +1,12 @@
 """One message to many actors: encoded once, one frame per node."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from actors import ActorDeadError
 from transport import _headers as headers
 from transport._core.identity import NodeId
+from transport._errors import NodeDownError
 from transport._ref import AnyRef, NamedActorRef, RemoteActorRef
 from transport._sender import Sender
 
@@ -44,11 +45,11 @@ class Many:
         bodies = []
         for node_id, ns in far.items():
             pickled = self._sender.accepts_pickle(node_id)
-            if pickled not in payloads:
-                payloads[pickled] = self._sender.encode(node_id, message)
-            for at in range(0, len(ns), headers.MAX_ADDRESSEES):
-                some = tuple(ns[at : at + headers.MAX_ADDRESSEES])
-                bodies.append((node_id, headers.TellMany(some, payloads[pickled])))
+            with suppress(NodeDownError):
+                if pickled not in payloads:
+                    payloads[pickled] = self._sender.encode(node_id, message)
+                parts = _parts(ns, payloads[pickled])
+                bodies.extend((node_id, part) for part in parts)
         return bodies
 
     def _tell_near(self, refs: Iterable[AnyRef], message: object) -> int:
@@ -65,3 +66,8 @@ class Many:
             for node_id, header in bodies
             if self._sender.send(node_id, header)
         )
+
+
+def _parts(ns: list[int], payload: bytes) -> Iterator[headers.TellMany]:
+    for at in range(0, len(ns), headers.MAX_ADDRESSEES):
+        yield headers.TellMany(tuple(ns[at : at + headers.MAX_ADDRESSEES]), payload)

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
-import cloudpickle  # type: ignore[import-untyped]  # it ships no types
+import cloudpickle
 
 import actors
 from transport._log import log

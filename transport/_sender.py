@@ -5,7 +5,7 @@ from collections.abc import Callable
 from actors import Reason, class_name
 from transport import _headers as headers
 from transport._actors import LocalActors, RefBook
-from transport._codec import Codec
+from transport._codec import Codec, PickleRefusedError
 from transport._core.errors import TransportError
 from transport._core.identity import NodeId
 from transport._errors import NodeDownError
@@ -65,9 +65,17 @@ class Sender:
         Raises:
             EncodeError: It cannot travel there.
             MessageTooLargeError: It is over 64 MiB.
+            NodeDownError: The node was lost just now.
         """
         pickled = self.accepts_pickle(node_id)
-        return self.codec.encode(value, to=node_id.name, pickled=pickled)
+        try:
+            return self.codec.encode(value, to=node_id.name, pickled=pickled)
+        except PickleRefusedError:
+            # A node without a link accepts nothing, which is another matter.
+            if node_id == self.id or self._links.linked(node_id):
+                raise
+            cause = self._links.down_cause(node_id)
+            raise NodeDownError(node_id.name, cause) from None
 
     def accepts_pickle(self, node_id: NodeId) -> bool:
         """Tell whether a node loads pickled payloads."""
