@@ -93,21 +93,6 @@ class Lagged:
     missed: int
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryConflict:
-    """The exit reason of an actor whose key turned out to be another's too.
-
-    Attributes:
-        key: The contested key.
-        winner: The actor that keeps it.
-        meta: The winner's meta.
-    """
-
-    key: str
-    winner: AnyRef
-    meta: Mapping[str, object]
-
-
 class Entry(NamedTuple):
     """An actor under a key, and what was said about it when it came."""
 

@@ -15,7 +15,6 @@ from group._core.events import (
     Found,
     Lagged,
     Record,
-    RegistryConflict,
 )
 from tests.group.pickled import pickled
 
@@ -136,12 +135,3 @@ def test_what_readers_get_are_tuples_with_names() -> None:
     assert record == ("member", None, "chat/1", REF, {})
     assert (found.group, found.refs) == ("chat", (REF,))
     assert Lagged(3).missed == 3
-
-
-def test_the_reason_of_a_lost_key_says_who_has_it() -> None:
-    match RegistryConflict("user/1", REF, {"at": 1}):
-        case RegistryConflict(key, winner, meta):
-            assert (key, winner, meta) == ("user/1", REF, {"at": 1})
-        case _:
-            pytest.fail("it is such a reason")
-    assert repr(RegistryConflict("k", REF, {})).startswith("RegistryConflict(key='k'")
