@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from actors import _orphans as orphans
 from actors._cell import Cell
 from actors._current import actor_of_thread
+from actors._guard import Contained
 from actors._live import number_of_plain
 from actors._plain import actor_of, finish, orderly_reason
 from actors._reasons import Crash
@@ -151,8 +152,10 @@ class _Adoption:
         last, excepthook = _last_method(thread), _excepthook(thread)
 
         def last_method() -> None:
+            # First: afterwards the thread would not know itself any more.
+            with Contained("watching a death failed"):
+                self._ended()
             last()
-            self._ended()
 
         def escaped(failed: threading.Thread) -> None:
             self._note(sys.exc_info()[1])
@@ -185,4 +188,4 @@ def _thread_of(actor: pykka.Actor) -> threading.Thread | None:
 
 
 def _helper(what: str, run: Callable[[], None]) -> None:
-    threading.Thread(target=run, name=f"actors-{what}", daemon=True).start()
+    threading.Thread(target=run, name=f"actors-reaper-{what}", daemon=True).start()

@@ -17,6 +17,7 @@ from actors._adopt import give_cell
 from actors._current import enter
 from actors._errors import ActorError, StartError, Timeout
 from actors._future import Future
+from actors._guard import Caught
 from actors._home import cell_of
 from actors._inbox import NOTHING
 from actors._plain import finish, orderly_reason
@@ -43,14 +44,13 @@ class _Watched(pykka.ThreadingActor):
         cell = cell_of(self.actor_ref)
         cell.thread, cell.ident = threading.current_thread(), threading.get_ident()
         enter(cell)
-        try:
+        with Caught(self._handle_failure):
             super()._actor_loop()
-        finally:
-            enter(None)
-            self._note(sys.exc_info()[1])
-            cell.ident = None
-            finish(self.actor_ref, cell)
-            orphans.ended(cell)
+        enter(None)
+        self._note(None)
+        cell.ident = None
+        finish(self.actor_ref, cell)
+        orphans.ended(cell)
 
     def _actor_loop_running(self) -> None:
         cell_of(self.actor_ref).started = True

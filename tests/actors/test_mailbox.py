@@ -1,6 +1,7 @@
 """A mailbox: a plain thread as an actor."""
 
 import threading
+
 import pykka
 import pytest
 
