@@ -36,7 +36,7 @@ from actors._reasons import (
 from actors._ref import ActorRef, ForeignRef, actor_id, class_name
 from actors._run import run
 from actors._signals import deliver_exit, kill, stop_with
-from actors._signals import exit_actor as exit  # noqa: A004 - the API's name
+from actors._signals import exit_actor as exit
 from actors._spec import ChildSpec, check_childspecs, child
 from actors._supervised import await_ready, start_ready, supervised
 from actors._supervisor import Supervisor

@@ -82,7 +82,7 @@ class ChildSpec:
 def child(
     cls_or_callable: Startable,
     *args: object,
-    id: Hashable | None = None,  # noqa: A002  the word that OTP and Elixir use
+    id: Hashable | None = None,
     restart: Restart = "permanent",
     shutdown: Shutdown | None = None,
     start_timeout: Seconds | None = None,

@@ -105,7 +105,7 @@ class RemoteError(TransportError):
 
     code = "B048"
 
-    def __init__(self, type: str, message: str, traceback: str = "") -> None:  # noqa: A002 (name fixed by the API)
+    def __init__(self, type: str, message: str, traceback: str = "") -> None:
         super().__init__(f"{type}: {message}")
         self.type = type
         self.message = message
