@@ -25,11 +25,12 @@ from transport._errors import (
 )
 from transport._node import Node, NodeOptions
 from transport._progress import Peer
-
-# --- actor traffic: imports ---------------------------------------------------------
-from transport._ref import RemoteActorRef
 from transport._watchers import NodeLost, NodeUp
 
+# --- actor traffic: imports ---------------------------------------------------------
+from transport._codec import DecodeError  # isort: skip
+from transport._ref import RemoteActorRef  # isort: skip
+from transport._sender import LinkFullError  # isort: skip
 # --- actor traffic: end -------------------------------------------------------------
 
 __all__ = [
@@ -60,5 +61,5 @@ __all__ = [
     "VersionError",
 ]
 # --- actor traffic: names, as `__all__ += [...]` ------------------------------------
-__all__ += ["RemoteActorRef"]
+__all__ += ["DecodeError", "LinkFullError", "RemoteActorRef"]
 # --- actor traffic: end -------------------------------------------------------------

@@ -42,7 +42,7 @@ class Many:
     ) -> list[tuple[NodeId, headers.TellMany]]:
         # At most two: with pickle, and plain for nodes that do not accept it.
         payloads: dict[bool, bytes] = {}
-        bodies = []
+        bodies: list[tuple[NodeId, headers.TellMany]] = []
         for node_id, ns in far.items():
             pickled = self._sender.accepts_pickle(node_id)
             with suppress(NodeDownError):

@@ -1,5 +1,6 @@
 """What leaves a node for actors elsewhere, and how refs and reasons are written."""
 
+import threading
 from collections.abc import Callable
 
 from actors import Reason, class_name
@@ -10,6 +11,7 @@ from transport._core.errors import TransportError
 from transport._core.identity import NodeId
 from transport._errors import NodeDownError
 from transport._links import Links
+from transport._log import Complaints
 from transport._ref import AnyRef, Carrier, RemoteActorRef
 
 
@@ -42,10 +44,29 @@ class Sender:
         self.actors = LocalActors(links.id)
         self.refs = RefBook(self.actors, carrier)
         self.codec = Codec(links.name, self.refs, allow_pickle=links.allow_pickle)
+        # User messages that were refused because a link was full.
+        self.dropped = 0
+        self._dropping = threading.Lock()
+        self._complaints = Complaints(links.name)
 
     def send(self, node_id: NodeId, header: headers.Header) -> bool:
         """Send a message; False: there is no link, or it is full."""
-        return self._send(node_id, header, bounded=True)
+        if self._send(node_id, header, bounded=True):
+            return True
+        if self._links.linked(node_id):
+            self._drop(node_id)
+        return False
+
+    def _drop(self, node_id: NodeId) -> None:
+        with self._dropping:
+            self.dropped += 1
+        self._complaints.warn(
+            "messages_dropped",
+            source=node_id.name,
+            reason="link full",
+            dropped=self.dropped,
+            words=f"{node_id.name} takes messages more slowly than they are sent",
+        )
 
     def signal(self, node_id: NodeId, header: headers.Header) -> bool:
         """Send what must not be dropped; False: there is no link."""

@@ -120,6 +120,11 @@ class ActorTraffic:
         """How many questions to other nodes have no answer yet."""
         return len(self._asks)
 
+    @property
+    def dropped(self) -> int:
+        """How many messages and answers were refused because a link was full."""
+        return self._sender.dropped
+
     # What remote refs ask for: `Carrier`.
 
     def tell(self, ref: RemoteActorRef, message: object) -> None:

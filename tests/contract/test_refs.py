@@ -34,7 +34,7 @@ from tests.transport.people import (
     seen_from,
 )
 from tests.waiting import eventually
-from transport._errors import RemoteError
+from transport import Node, RemoteError
 
 Start = Callable[..., AnyRef]
 
@@ -52,7 +52,20 @@ def in_memory() -> Iterator[Callable[[AnyRef], AnyRef]]:
         yield lambda ref: seen_from(away, home, ref)
 
 
-CARRIERS = {"here": here, "memory": in_memory}
+@contextmanager
+def over_sockets() -> Iterator[Callable[[AnyRef], AnyRef]]:
+    """Refs as another node sees them, over TCP."""
+    with Node.start("home") as home, Node.start("away", join=home.address) as away:
+        away.wait_peers(1, timeout=5)
+        home.wait_peers(1, timeout=5)
+
+        def seen(ref: AnyRef) -> AnyRef:
+            return away.ref(home.id, home.adopt(ref), ref.actor_class.__name__)
+
+        yield seen
+
+
+CARRIERS = {"here": here, "memory": in_memory, "sockets": over_sockets}
 
 
 @pytest.fixture(params=sorted(CARRIERS))

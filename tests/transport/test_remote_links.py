@@ -159,6 +159,7 @@ def test_an_unlink_and_a_new_link_bring_one_exit(
         link(far, me=mine)
         unlink(far, me=mine)
     link(far, me=mine)
+    settled(*pair)
 
     trapper.stop()
     settled(*pair)

@@ -188,13 +188,14 @@ def test_an_actor_nobody_remembers_is_noproc(pair: Pair, me: Mailbox) -> None:
 
 
 def test_a_name_can_be_monitored(pair: Pair, user: AnyRef, me: Mailbox) -> None:
-    _, away = pair
+    home, away = pair
     named = away.traffic.actor("web2", "watched")
     nobody = monitor(named)
     assert me.receive(timeout=5) == Down(nobody, named, "noproc")
     register_name("watched", user)
 
     watch = monitor(named)
+    home.settle()
     user.stop()
 
     assert me.receive(timeout=5) == Down(watch, named, "normal")
