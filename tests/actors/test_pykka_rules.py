@@ -413,6 +413,7 @@ Derive = Callable[[Future[Any]], Future[Any]]
         lambda source: source.reduce(max),
         lambda source: source.join(),
     ],
+    ids=["filter", "map", "reduce", "join"],
 )
 def test_derived_futures_keep_the_timeout_and_their_result(derive: Derive) -> None:
     calls: list[float | None] = []
