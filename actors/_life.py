@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 import pykka
@@ -11,6 +10,7 @@ from pykka import ActorDeadError
 from pykka._envelope import Envelope
 
 from actors import _roster as roster
+from actors._clock import monotonic
 from actors._errors import StartError, Timeout
 from actors._future import Future
 from actors._home import cell_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
@@ -12,6 +11,7 @@ from actors import _restart as rules
 from actors import _roster as roster
 from actors._actor import Actor
 from actors._children import Child, Children, Counts
+from actors._clock import monotonic
 from actors._errors import StartError
 from actors._home import cell_of
 from actors._life import came_up
@@ -104,7 +104,7 @@ class Overseer(Actor):
 
     def clock(self) -> float:
         """Tell the monotonic time, in seconds, by which restarts are counted."""
-        return time.monotonic()
+        return monotonic()
 
     # The hooks. A subclass that overrides one calls this one too.
 
