@@ -161,6 +161,8 @@ def _child(record: Record) -> Branch:
 
 
 def _waiting(ref: AnyRef) -> int:
+    if not ref.is_alive():
+        return 0
     inbox: object = ref.actor_inbox
     for name in ("__len__", "qsize"):
         length = getattr(inbox, name, None)
