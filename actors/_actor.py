@@ -15,7 +15,7 @@ from pykka.messages import _ActorStop as ActorStop
 from actors import _orphans as orphans
 from actors._cell import Cell, numbers
 from actors._current import enter
-from actors._end import end
+from actors._end import end, leave
 from actors._errors import ActorError
 from actors._future import Future
 from actors._guard import Caught, Contained
@@ -91,6 +91,7 @@ class Actor(pykka.ThreadingActor):
 
     def _launch(self) -> None:
         ref = self._actor_ref
+        self._cell.registered = True
         pykka.ActorRegistry.register(ref)
         live[self._cell.number] = ref
         try:
@@ -219,8 +220,7 @@ class Actor(pykka.ThreadingActor):
             return
         if cell.verdict is None:
             cell.verdict = "normal" if cell.asked is None else cell.asked
-        pykka.ActorRegistry.unregister(self._actor_ref)
-        self.actor_stopped.set()
+        leave(self._actor_ref)
         with Caught(self._handle_failure):
             self.on_stop()
 
@@ -239,8 +239,7 @@ class Actor(pykka.ThreadingActor):
             log.error(
                 "actor_crashed", actor=self, error=crash, traceback=crash.traceback
             )
-        pykka.ActorRegistry.unregister(self._actor_ref)
-        self.actor_stopped.set()
+        leave(self._actor_ref)
 
     def _end(self) -> None:
         """Die: close and empty the inbox, free the names, tell the watchers."""

@@ -58,6 +58,7 @@ class Cell:
         "number",
         "reason",
         "ref",
+        "registered",
         "start_error",
         "started",
         "thread",
@@ -85,6 +86,8 @@ class Cell:
         # The message being handled, for whoever must answer it in our place.
         self.envelope: Envelope[object] | None = None
         self.started = False
+        # Whether the actor is in Pykka's registry; for actors of ours only.
+        self.registered = False
         self.start_error: BaseException | None = None
         # The actor whose answer this one is waiting for, without a time limit.
         self.waits_for: Cell | None = None

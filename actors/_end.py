@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from actors._types import Answer
 
 
+def leave(ref: ActorRef[Answer]) -> None:
+    """Take no more mail, and leave Pykka's registry."""
+    cell = ref.cell
+    if cell.registered:
+        # Once only: Pykka's registry is a list, and searched from its start.
+        cell.registered = False
+        pykka.ActorRegistry.unregister(ref)
+    ref.actor_stopped.set()
+
+
 def end(ref: ActorRef[Answer], reason: Reason) -> bool:
     """Close and empty the inbox, free the names, then tell the watchers.
 
@@ -24,9 +34,7 @@ def end(ref: ActorRef[Answer], reason: Reason) -> bool:
         False if the actor was dead already.
     """
     cell, inbox = ref.cell, ref.actor_inbox
-    if not ref.actor_stopped.is_set():
-        pykka.ActorRegistry.unregister(ref)
-        ref.actor_stopped.set()
+    leave(ref)
     inbox.close()
     live.pop(cell.number, None)
     ended = cell.end(reason)
@@ -45,8 +53,6 @@ def fence(ref: ActorRef[Answer], reason: Reason = "killed") -> None:
         return
     busy = cell.thread is not None and (cell.envelope is not None or not cell.started)
     turn = cell.envelope
-    ref.actor_stopped.set()
-    pykka.ActorRegistry.unregister(ref)
     ended = end(ref, reason)
     if turn is not None and turn.reply_to is not None and ended:
         dead = ActorDeadError(f"{ref} was ended while handling the message: {reason}")

@@ -49,6 +49,8 @@ class Inbox:
 
     def __len__(self) -> int:
         """How much waits, about; wake-up calls count too."""
+        if self.closed:
+            return 0
         return self._queue.qsize() + len(self._overtaken) + len(self._orders)
 
     def empty(self) -> bool:

@@ -74,6 +74,7 @@ class Mailbox(Actor):
 
     def __enter__(self) -> Self:
         live[self._cell.number] = self._actor_ref
+        self._cell.registered = True
         pykka.ActorRegistry.register(self._actor_ref)
         if self._name is not None:
             try:

@@ -60,9 +60,8 @@ def refuse_mail(ref: AnyRef) -> None:
 
 def close(ref: AnyRef) -> None:
     """Refuse what a plain actor's thread has left behind when it ended."""
-    if not ref.actor_stopped.is_set():
-        pykka.ActorRegistry.unregister(ref)
-        ref.actor_stopped.set()
+    pykka.ActorRegistry.unregister(ref)
+    ref.actor_stopped.set()
     inbox = ref.actor_inbox
     mail: list[Envelope[object]] = []
     while not inbox.empty():

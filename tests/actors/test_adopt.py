@@ -244,6 +244,7 @@ def test_a_flag_set_from_outside_ends_it_after_the_message() -> None:
     ref.actor_inbox.put(Envelope("x"))
 
     assert witness.reason() == "normal"
+    assert ref not in pykka.ActorRegistry.get_all()
 
 
 def test_a_killed_plain_actor_refuses_its_mail_without_hanging() -> None:

@@ -86,6 +86,7 @@ def test_a_closed_inbox_refuses_what_waits_and_what_comes() -> None:
     inbox.close()
     inbox.put(Envelope("b", late))
 
+    assert len(inbox) == 0
     for future in (waiting, late):
         with pytest.raises(ActorDeadError, match="stopped before handling"):
             future.get(timeout=0)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import pykka
 import pytest
+from pykka._envelope import Envelope
 
 from actors import (
     Actor,
@@ -413,3 +414,13 @@ def test_a_slow_on_start_is_waited_for_by_start_ready() -> None:
 
     assert trace == ["ready"]
     ref.stop()
+
+
+def test_a_stop_flag_set_from_outside_ends_the_actor_after_the_message() -> None:
+    ref = Echo.start()
+
+    ref.actor_stopped.set()
+    ref.actor_inbox.put_order(Envelope("wake up"))
+
+    assert death(ref) == "normal"
+    assert ref not in pykka.ActorRegistry.get_all()
