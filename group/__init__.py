@@ -1,1 +1,79 @@
-"""group."""
+"""A cluster-wide registry and process groups for supervised actors.
+
+`Group` is the door: register one actor per key, join many, watch both, send to all.
+"""
+
+from group._cluster import Cluster, Clusters
+from group._core.config import Batching, Config
+from group._core.events import Entry, Event, Events, EventType, Found, Lagged, Record
+from group._core.keys import ALL
+from group._core.meta import Meta
+from group._errors import (
+    AlreadyStartedError,
+    CondemnedError,
+    ConfigError,
+    DeadActorError,
+    GroupError,
+    InvalidArgumentError,
+    InvalidClusterError,
+    InvalidKeyError,
+    InvalidMetaError,
+    KeyTakenError,
+    NoProcessError,
+    NoSuchGroupError,
+    NotConnectedError,
+    NotJoinedError,
+    NotLocalError,
+    NotOwnerError,
+    NotRegisteredError,
+    ShardTimeoutError,
+    StoppedError,
+    StreamClosedError,
+)
+from group._group import Group, child_spec, get
+from group._reasons import RegistryConflict
+from group._status import Explanation, Status
+from group._stream import EventStream
+
+__all__ = [
+    "ALL",
+    "AlreadyStartedError",
+    "Batching",
+    "Cluster",
+    "Clusters",
+    "CondemnedError",
+    "Config",
+    "ConfigError",
+    "DeadActorError",
+    "Entry",
+    "Event",
+    "EventStream",
+    "EventType",
+    "Events",
+    "Explanation",
+    "Found",
+    "Group",
+    "GroupError",
+    "InvalidArgumentError",
+    "InvalidClusterError",
+    "InvalidKeyError",
+    "InvalidMetaError",
+    "KeyTakenError",
+    "Lagged",
+    "Meta",
+    "NoProcessError",
+    "NoSuchGroupError",
+    "NotConnectedError",
+    "NotJoinedError",
+    "NotLocalError",
+    "NotOwnerError",
+    "NotRegisteredError",
+    "Record",
+    "RegistryConflict",
+    "ShardTimeoutError",
+    "Status",
+    "StoppedError",
+    "StreamClosedError",
+    "child_spec",
+    "get",
+]

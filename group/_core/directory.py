@@ -12,6 +12,7 @@ from group._core.effects import Cut, Effect, Reply, Send, ToShards
 from group._core.messages import Catalogue, Joined, Left, MessageError, Named
 from group._core.peers import Peer
 from group._core.requests import (
+    BUSY,
     DONE,
     CloseCluster,
     Closed,
@@ -57,7 +58,7 @@ class Directory:
     def step(self, message: object) -> list[Effect]:
         """Apply one message; return what the world must now do, in order.
 
-        `Connect` is answered with `Done` at once. `Disconnect` is answered with the
+        `Connect` is answered with the clusters that are new, or with `Busy`.
         clusters that were left now; the caller hands `Closed` in when every shard has
         carried out its `CloseCluster`.
         """
@@ -70,9 +71,12 @@ class Directory:
     # Own clusters
 
     def _connect(self, request: Connect) -> object:
+        if any(name in self.closing for name in request.clusters):
+            # It is just being left; the caller asks again when that is done.
+            return BUSY
         new = [name for name in dict.fromkeys(request.clusters) if name not in self.own]
         if not new:
-            return DONE
+            return ()
         self.change += 1
         opened: list[Named] = []
         for name in new:
@@ -82,7 +86,7 @@ class Directory:
         self._broadcast(Joined(self.change, opened))
         for cid, name in opened:
             self._to_shards(OpenCluster(name, cid, self.change))
-        return DONE
+        return tuple(new)
 
     def _disconnect(self, request: Disconnect) -> object:
         names = tuple(

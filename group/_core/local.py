@@ -3,6 +3,7 @@
 from group._core.effects import Watch
 from group._core.lanes import Lane
 from group._core.messages import DelGrp, DelOwner, DelReg, Op, PutGrp, PutReg
+from group._core.meta import same
 from group._core.outbound import Outbound
 from group._core.reasons import to_wire
 from group._core.requests import (
@@ -127,7 +128,7 @@ class Local:
         n, meta = request.n, request.meta
         if n in self.condemned:
             return CONDEMNED
-        if mine is not None and mine.meta == meta:
+        if mine is not None and same(mine.meta, meta):
             return DONE
         # A stamp is made once, when the claim is: else whoever refreshes meta wins.
         stamp = self.clock.stamp(self.turn.wall) if mine is None else mine.stamp

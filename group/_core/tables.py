@@ -151,7 +151,7 @@ class Tables:
         if len(claims) == 1:
             del self.contested[(cluster, key)]
         shown = self.views[cluster].registry.get(key)
-        if new is not None and shown is not None and not best.same_actor(shown):
+        if new is not None and shown is not None and best.origin != shown.origin:
             reason = "conflict"
         if best is not shown:
             self._show(cluster, key, shown, best, reason)
@@ -277,10 +277,12 @@ class Tables:
 
     # Rows of peers
 
-    def put_remote(self, copy: Inbound, row_key: RowKey, row: Row) -> None:
-        """Apply a peer's row."""
+    def put_remote(
+        self, copy: Inbound, row_key: RowKey, row: Row, reason: object = None
+    ) -> None:
+        """Apply a peer's row. `reason` is why another actor's row there is gone."""
         old = copy.put(row_key, row)
-        self.project(copy.cluster, row_key, old, row, None)
+        self.project(copy.cluster, row_key, old, row, reason)
 
     def pop_remote(self, copy: Inbound, row_key: RowKey, reason: object) -> None:
         """Remove a peer's row."""
@@ -296,7 +298,7 @@ class Tables:
         for row_key, row in rows.items():
             old = copy.rows.get(row_key)
             if old is None or not _equal(old, row):
-                self.put_remote(copy, row_key, row)
+                self.put_remote(copy, row_key, row, reason)
 
     def drop(self, copy: Inbound, reason: object) -> None:
         """Remove every row of a peer's lane."""

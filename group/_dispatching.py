@@ -1,0 +1,56 @@
+"""The verbs that send a message to everybody under a key."""
+
+from actors import AnyRef
+from group._core.keys import check_cluster, check_key
+from group._reads import Reads
+
+
+class Dispatching(Reads):
+    """dispatch, dispatch_local."""
+
+    def dispatch(self, key: str, message: object, *, cluster: str | None = None) -> int:
+        """Send a message to the owner of a key and to all members of the group.
+
+        Each actor gets it once. One frame goes to each node. At most once: who has
+        just died, or is on a node that is just being lost, misses it.
+
+        Args:
+            key: Exactly this key; a prefix reaches nobody.
+            message: Anything that can be sent; see `ActorRef.tell`.
+            cluster: None is the default cluster.
+
+        Returns:
+            How many actors were addressed, as this node sees the group.
+
+        Raises:
+            EncodeError: The message cannot be sent to another node; nobody gets it.
+            InvalidKeyError: Not a key.
+            StoppedError: The group is stopped.
+        """
+        return self._instance.node.tell_many(self._addressees(key, cluster), message)
+
+    def dispatch_local(
+        self, key: str, message: object, *, cluster: str | None = None
+    ) -> int:
+        """Send a message to those of them that are actors of this node."""
+        refs = self._addressees(key, cluster, local=True)
+        return self._instance.node.tell_many(refs, message)
+
+    def _addressees(
+        self, key: str, cluster: str | None, *, local: bool = False
+    ) -> list[AnyRef]:
+        self._check_running()
+        name = check_key(key)
+        check_cluster(cluster)
+        view = self._view(cluster)
+        owner, group = view.registry.get(name), view.groups.get(name)
+        rows = [] if owner is None else [owner]
+        rows += () if group is None else group.snapshot()
+        me = self._instance.me
+        # An actor that is both owner and member gets one copy.
+        unique = {(row.origin, row.n): row for row in rows}
+        return [
+            self._entry(row).ref
+            for row in unique.values()
+            if not local or row.origin == me
+        ]

@@ -1,0 +1,360 @@
+"""Group: one cluster-wide registry and its process groups, on one node."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self, TypedDict, Unpack, overload
+
+from actors import Actor, ChildSpec, SupervisorRef, Timeout, at_exit, child, link
+from group._clock import monotonic
+from group._cluster import Cluster, Clusters
+from group._core.arguments import check_timeout, check_ttl
+from group._core.config import (
+    Batching,
+    ExtractMeta,
+    LogLevel,
+    Rank,
+    configured,
+)
+from group._core.keys import check_cluster, check_named_cluster
+from group._dispatching import Dispatching
+from group._errors import (
+    AlreadyStartedError,
+    NoSuchGroupError,
+    ShardTimeoutError,
+    StoppedError,
+)
+from group._instance import Instance
+from group._operating import Operating
+from group._router import Router
+from group._tree import GroupSupervisor, start_tree
+from group._watching import Watching
+from transport import Node, NodeId
+
+STOP_TIMEOUT = 5.0
+KIND = "group"
+
+_numbers = itertools.count(1)
+
+
+class GroupOptions(TypedDict, total=False):
+    """What `Group.start` takes by name beside the node; see `Config` for each."""
+
+    shards: int
+    log: LogLevel
+    conflict_rank: Rank | None
+    extract_meta: ExtractMeta | None
+    batching: Batching
+    oplog: int
+    max_events: int
+
+
+class _Running:
+    """The groups of this interpreter, by node and name."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._groups: dict[tuple[NodeId, str], Group] = {}
+
+    def add(self, group: Group) -> None:
+        with self._lock:
+            if (group.node.id, group.name) in self._groups:
+                raise AlreadyStartedError(group.name, group.node.name)
+            self._groups[(group.node.id, group.name)] = group
+
+    def discard(self, group: Group) -> None:
+        with self._lock:
+            self._groups.pop((group.node.id, group.name), None)
+
+    def named(self, name: str, node: Node | None) -> list[Group]:
+        with self._lock:
+            groups = list(self._groups.values())
+        return [
+            group
+            for group in groups
+            if group.name == name and (node is None or group.node is node)
+        ]
+
+
+_running = _Running()
+
+
+class Group(Watching, Dispatching, Operating):
+    """One started group on one node. All methods from any thread. A context manager.
+
+    Nodes that run a group of the same name, with the same number of shards, share it.
+    Writes go to this node's tables and travel to the peers; reads are of this node's
+    view, without waiting. See the package's documentation for what that promises.
+    """
+
+    def __init__(self, instance: Instance, *, owns_node: bool) -> None:
+        """Made by `start`."""
+        super().__init__(instance)
+        self._owns_node = owns_node
+        self._tree: SupervisorRef[GroupSupervisor] | None = None
+        self._forget_exit = at_exit(self.stop)
+
+    @classmethod
+    def start(
+        cls, name: str, *, node: Node | None = None, **options: Unpack[GroupOptions]
+    ) -> Self:
+        """Start this group on a node; returns when it takes requests.
+
+        Args:
+            name: Nodes with groups of this name meet.
+            node: None gives the group a node of its own that talks to nobody.
+            **options: See `group.Config`.
+
+        Raises:
+            ConfigError: An option is unknown or cannot be what it is.
+            AlreadyStartedError: The node runs a group of this name.
+            RuntimeError: This thread runs an event loop, which would stand still.
+        """
+        config = configured(name, options)
+        if node is None:
+            home, owns = Node.start(_private_name(), listen=None), True
+        else:
+            home, owns = node, False
+        group = cls(Instance(config, home), owns_node=owns)
+        try:
+            _running.add(group)
+            group._begin()
+        except BaseException:
+            group.stop()
+            raise
+        return group
+
+    def _begin(self) -> None:
+        instance = self._instance
+        self._tree = start_tree(instance)
+        router = Router(instance)
+        instance.channel = instance.node.open_channel(
+            instance.config.name, KIND, router.params(), router
+        )
+        instance.log.info("group_started", shards=instance.config.shards)
+
+    @property
+    def name(self) -> str:
+        """The group's name."""
+        return self._instance.config.name
+
+    @property
+    def node(self) -> Node:
+        """The node that this group runs on."""
+        return self._instance.node
+
+    @property
+    def tree(self) -> SupervisorRef[GroupSupervisor]:
+        """The root of this group's supervision tree; `actors.tree(g.tree)` draws it."""
+        if self._tree is None:
+            raise StoppedError(self.name)
+        return self._tree
+
+    # Subclusters
+
+    @overload
+    def connect(
+        self,
+        cluster_or_list: str,
+        *,
+        ttl: float | None = None,
+        timeout: float = 60.0,
+    ) -> Cluster: ...
+
+    @overload
+    def connect(
+        self,
+        cluster_or_list: list[str] | tuple[str, ...],
+        *,
+        ttl: float | None = None,
+        timeout: float = 60.0,
+    ) -> Clusters: ...
+
+    def connect(
+        self,
+        cluster_or_list: str | list[str] | tuple[str, ...],
+        *,
+        ttl: float | None = None,
+        timeout: float = 60.0,
+    ) -> Cluster | Clusters:
+        """Join a named subcluster, or several, and return a view of it.
+
+        Rows, events and bytes of a subcluster go only to nodes that are in it. Joining
+        one that this node is in changes nothing, not even its lease.
+
+        Args:
+            cluster_or_list: Names of 1 to 255 bytes.
+            ttl: Seconds after which this node leaves it again, unless an actor of it
+                is registered, joined or monitors there; then it stays for another ttl.
+            timeout: Seconds to wait for a cluster that is just being left.
+
+        Raises:
+            InvalidClusterError: Not the name of a cluster.
+            InvalidArgumentError: `ttl` is not a positive number.
+            ShardTimeoutError: It is still being left.
+            StoppedError: The group is stopped.
+        """
+        self._check_running()
+        single = isinstance(cluster_or_list, str)
+        names = _names(cluster_or_list)
+        seconds, lease = check_timeout(timeout), check_ttl(ttl)
+        try:
+            new = self._instance.connect(names, seconds)
+        except Timeout:
+            raise ShardTimeoutError(0, seconds, 0) from None
+        if lease is not None and new:
+            self._instance.lend(new, lease)
+        for name in new:
+            self._instance.log.info("cluster_joined", cluster=name)
+        views = [Cluster(self, name, connected=name in new) for name in names]
+        return views[0] if single else Clusters(views)
+
+    def disconnect(
+        self,
+        cluster_or_list: str | list[str] | tuple[str, ...],
+        *,
+        timeout: float = 60.0,
+    ) -> None:
+        """Leave subclusters: drop all that is known of them, with events.
+
+        Actors of this node that were registered or joined there live on, and are no
+        longer. Leaving one that this node is not in changes nothing. It is carried
+        through even if the time is not enough to wait for it.
+
+        Raises:
+            InvalidClusterError: Not the name of a cluster, or the default one.
+            ShardTimeoutError: It takes longer than `timeout` seconds.
+            StoppedError: The group is stopped.
+        """
+        self._check_running()
+        names, seconds = _names(cluster_or_list), check_timeout(timeout)
+        try:
+            self._instance.disconnect(names).get(timeout=seconds)
+        except Timeout:
+            raise ShardTimeoutError(0, seconds, 0) from None
+        for name in names:
+            self._instance.log.info("cluster_left", cluster=name)
+
+    def connected(self, cluster: str) -> bool:
+        """Tell whether this node is in a named cluster."""
+        return check_named_cluster(cluster) in self._instance.directory.own()
+
+    def ttl_left(self, cluster: str) -> float | None:
+        """Return the seconds until a cluster's lease is judged; None without one."""
+        name = check_named_cluster(cluster)
+        return self._instance.leases.left(name, monotonic())
+
+    def nodes(self, cluster: str | None = None) -> list[str]:
+        """Return names of nodes, sorted.
+
+        Of the default cluster: the peers that run this group, without this node. Of a
+        named one: the nodes in it, with this one if it is.
+        """
+        self._check_running()
+        name = None if cluster is None else check_cluster(cluster)
+        return self._instance.directory.nodes(name)
+
+    # The end
+
+    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """End this group on this node. The second time nothing happens.
+
+        Peers drop this node's rows at once. Actors that were registered live on.
+
+        Raises:
+            Timeout: Its actors did not end in time.
+        """
+        instance = self._instance
+        if instance.stopped.is_set():
+            return
+        instance.stopped.set()
+        self._forget_exit()
+        _running.discard(self)
+        if instance.channel is not None:
+            instance.channel.close()
+        try:
+            if self._tree is not None:
+                self._tree.stop(timeout=timeout)
+        finally:
+            instance.close()
+            if self._owns_node:
+                instance.node.stop(timeout)
+        instance.log.info("group_stopped")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = " stopped" if self._instance.stopped.is_set() else ""
+        return f"<Group {self.name!r} on {self.node.name}{state}>"
+
+
+def get(name: str, *, node: Node | None = None) -> Group:
+    """Return the group of this name that runs in this interpreter.
+
+    Raises:
+        NoSuchGroupError: None does.
+        ValueError: Several nodes here run one; say which node.
+    """
+    found = _running.named(name, node)
+    if not found:
+        raise NoSuchGroupError(name)
+    if len(found) > 1:
+        nodes = ", ".join(sorted(group.node.name for group in found))
+        raise ValueError(
+            f"group {name!r} runs on several nodes here ({nodes}); say node="
+        )
+    return found[0]
+
+
+def child_spec(name: str, **options: object) -> ChildSpec:
+    """Return the spec of a child that runs a group, for a supervisor of yours.
+
+    Args:
+        name: The group's name.
+        **options: As `Group.start`, `node=` included.
+    """
+    return child(
+        GroupKeeper, name, dict(options), id=("group", name), shutdown=2 * STOP_TIMEOUT
+    )
+
+
+class GroupKeeper(Actor):
+    """An actor whose life is that of a group: supervise it to keep a group running."""
+
+    def __init__(self, name: str, options: Mapping[str, object]) -> None:
+        super().__init__()
+        self._name = name
+        self._options = options
+
+    def on_start(self) -> None:
+        """Start the group."""
+        start: Callable[..., Group] = Group.start
+        self._group = start(self._name, **self._options)
+        link(self._group.tree)
+
+    def on_stop(self) -> None:
+        """Stop the group."""
+        self._group.stop()
+
+
+def _names(cluster_or_list: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(cluster_or_list, str):
+        return (check_named_cluster(cluster_or_list),)
+    return tuple(check_named_cluster(each) for each in cluster_or_list)
+
+
+def _private_name() -> str:
+    return f"alone-{os.getpid()}-{next(_numbers)}"

@@ -1,0 +1,104 @@
+"""The monitor registry: which actors of this node monitor what."""
+
+from functools import partial
+
+import msgspec
+
+from actors import Actor, AnyRef, Timeout, deliver, on_down, register_name
+from group._core.keys import Pattern
+from group._core.requests import Subscribe, Unsubscribe
+from group._instance import Instance
+from group._subscribers import ActorSubscriber
+
+
+class Add(msgspec.Struct, frozen=True):
+    """Let an actor monitor a pattern of a cluster."""
+
+    ref: AnyRef
+    cluster: str
+    pattern: Pattern
+    timeout: float
+
+
+class Remove(msgspec.Struct, frozen=True):
+    """Let it monitor that no more."""
+
+    ref: AnyRef
+    cluster: str
+    pattern: Pattern
+    timeout: float
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """A monitoring actor has ended."""
+
+    ref: AnyRef
+
+
+class MonitorRegistry(Actor):
+    """Keeps the subscriptions of actors, and drops those of actors that end.
+
+    The subscriptions themselves are in the store and in the tables of the shards, so
+    they outlive this actor.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__()
+        self._instance = instance
+
+    def on_start(self) -> None:
+        """Watch the actors that have subscriptions."""
+        register_name(self._instance.registry_name, self.actor_ref)
+        for subscriber in list(self._instance.store.monitors):
+            if isinstance(subscriber, ActorSubscriber):
+                self._watch(subscriber.ref)
+
+    def on_receive(self, message: object) -> None:
+        """Add or remove a subscription."""
+        match message:
+            case Add():
+                self._add(message)
+            case Remove():
+                self._remove(message)
+            case Gone(ref):
+                self._forget(ref)
+            case _:
+                super().on_receive(message)
+
+    def _watch(self, ref: AnyRef) -> None:
+        on_down(ref, partial(_tell_gone, self.actor_ref, ref))
+
+    def _add(self, message: Add) -> None:
+        subscriber = ActorSubscriber(self._instance.config.name, message.ref)
+        held = self._instance.store.monitors.get(subscriber)
+        if held is None:
+            held = self._instance.store.monitors[subscriber] = set()
+            self._watch(message.ref)
+        held.add((message.cluster, message.pattern))
+        request = Subscribe(subscriber, message.cluster, message.pattern)
+        self._every_shard(request, message.timeout)
+
+    def _remove(self, message: Remove) -> None:
+        subscriber = ActorSubscriber(self._instance.config.name, message.ref)
+        held = self._instance.store.monitors.get(subscriber, set())
+        held.discard((message.cluster, message.pattern))
+        request = Unsubscribe(subscriber, message.cluster, message.pattern)
+        self._every_shard(request, message.timeout)
+
+    def _forget(self, ref: AnyRef) -> None:
+        subscriber = ActorSubscriber(self._instance.config.name, ref)
+        if self._instance.store.monitors.pop(subscriber, None):
+            for runner in self._instance.runners:
+                runner.post(Unsubscribe(subscriber, "", None))
+
+    def _every_shard(self, request: object, timeout: float) -> None:
+        for runner in self._instance.runners:
+            try:
+                runner.call(request, timeout)
+            except Timeout:
+                # It is in the shard's queue, and a shard that starts takes it up.
+                continue
+
+
+def _tell_gone(registry: AnyRef, ref: AnyRef, _reason: object) -> None:
+    deliver(registry, Gone(ref))

@@ -1,0 +1,236 @@
+"""The verbs that read: on the caller's thread, from this node's view, no lock."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
+
+from actors import AnyRef
+from group._core.arguments import check_limit
+from group._core.events import Entry, Record
+from group._core.keys import check_cluster, check_key, is_prefix
+from group._core.rows import Row
+from group._core.tables import GROUPS, REGISTRY
+from group._core.views import View
+from group._verbs import Verbs
+
+Extract = Callable[[Mapping[str, object]], object]
+Kind = Literal["registered", "member"]
+_NOWHERE = View()
+
+
+class Reads(Verbs):
+    """lookup, whereis, members, counts, entries, keys."""
+
+    def lookup(
+        self,
+        key: str,
+        *,
+        cluster: str | None = None,
+        extract_meta: Extract | None = None,
+    ) -> Entry | None:
+        """Return the owner of a key as this node sees it; None if nobody has it.
+
+        Costs a dict read. Safe from any thread.
+
+        Args:
+            key: Any key; one that ends in "/" is never there.
+            cluster: None is the default cluster; one that this node is not in is empty.
+            extract_meta: Instead of the group's own; what it raises is raised here.
+
+        Raises:
+            InvalidKeyError: Not a key.
+            StoppedError: The group is stopped.
+        """
+        row = self._view(cluster).registry.get(key)
+        if row is None:
+            self._check_absent(key)
+            return None
+        return self._entry(row, extract_meta)
+
+    def whereis(self, key: str, *, cluster: str | None = None) -> AnyRef | None:
+        """Return the actor that owns a key, as `lookup`."""
+        entry = self.lookup(key, cluster=cluster)
+        return None if entry is None else entry.ref
+
+    def members(
+        self,
+        key_or_prefix: str,
+        *,
+        cluster: str | None = None,
+        limit: int | None = None,
+        extract_meta: Extract | None = None,
+    ) -> list[Entry]:
+        """Return the members of a group, or of all groups under a prefix.
+
+        Under a prefix an actor is there once for each group that it has joined.
+
+        Args:
+            key_or_prefix: A prefix ends in "/".
+            cluster: None is the default cluster.
+            limit: At most so many, whichever are found first.
+            extract_meta: Instead of the group's own; what it raises is raised here.
+
+        Raises:
+            InvalidKeyError: Not a key.
+            InvalidArgumentError: `limit` is not a whole number of 0 or more.
+            StoppedError: The group is stopped.
+        """
+        rows = self._member_rows(key_or_prefix, cluster, check_limit(limit))
+        return [self._entry(row, extract_meta) for row in rows]
+
+    def local_members(
+        self,
+        key_or_prefix: str,
+        *,
+        cluster: str | None = None,
+        limit: int | None = None,
+        extract_meta: Extract | None = None,
+    ) -> list[Entry]:
+        """Return the members that are actors of this node, as `members`."""
+        me, most = self._instance.me, check_limit(limit)
+        rows = self._member_rows(key_or_prefix, cluster, None)
+        local = [row for row in rows if row.origin == me]
+        return [self._entry(row, extract_meta) for row in local[:most]]
+
+    def registry_count(self, *, cluster: str | None = None) -> int:
+        """Return how many keys are registered, on all nodes."""
+        return len(self._view(cluster).registry)
+
+    def local_registry_count(self, *, cluster: str | None = None) -> int:
+        """Return how many keys are registered to actors of this node."""
+        me = self._instance.me
+        rows = list(self._view(cluster).registry.values())
+        return sum(row.origin == me for row in rows)
+
+    def member_count(self, key_or_prefix: str, *, cluster: str | None = None) -> int:
+        """Return how many members a group has, or all groups under a prefix."""
+        view = self._view(cluster)
+        keys = self._keys_under(GROUPS, key_or_prefix, cluster)
+        groups = [view.groups.get(key) for key in keys]
+        return sum(len(group.rows) for group in groups if group is not None)
+
+    def local_member_count(
+        self, key_or_prefix: str, *, cluster: str | None = None
+    ) -> int:
+        """Return how many of them are actors of this node."""
+        me = self._instance.me
+        rows = self._member_rows(key_or_prefix, cluster, None)
+        return sum(row.origin == me for row in rows)
+
+    def local_entries(self) -> list[Record]:
+        """Return every row that an actor of this node owns, in all clusters."""
+        self._check_running()
+        records = []
+        for tables in self._instance.store.tables:
+            for cluster, lane in list(tables.lanes.items()):
+                for row_key, row in list(lane.rows.items()):
+                    if isinstance(row_key, str):
+                        kind: Kind = "registered"
+                        key = row_key
+                    else:
+                        kind, key = "member", row_key[0]
+                    records.append(self._record(kind, cluster, key, row))
+        return records
+
+    def entries(
+        self,
+        prefix: str | None = None,
+        *,
+        kind: Kind | None = None,
+        cluster: str | None = None,
+        local: bool = False,
+    ) -> Iterator[Record]:
+        """Yield the rows of a cluster: registrations by key, then memberships.
+
+        Args:
+            prefix: Only keys under this prefix, or this one key; None is all.
+            kind: "registered" or "member"; None is both.
+            cluster: None is the default cluster.
+            local: Only rows of actors of this node.
+
+        Raises:
+            InvalidKeyError: Not a prefix.
+            StoppedError: The group is stopped.
+        """
+        place, me = check_cluster(cluster), self._instance.me
+        for each, key, row in self._rows(prefix, kind, cluster):
+            if not local or row.origin == me:
+                yield self._record(each, place, key, row)
+
+    def keys(
+        self,
+        prefix: str | None = None,
+        *,
+        kind: Kind | None = None,
+        cluster: str | None = None,
+    ) -> list[str]:
+        """Return the keys that are registered or joined, sorted, each once."""
+        return sorted({key for _, key, _ in self._rows(prefix, kind, cluster)})
+
+    # Helpers
+
+    def _view(self, cluster: str | None) -> View:
+        views = self._instance.store.views
+        if cluster is None:
+            return views[""]
+        return views.get(check_cluster(cluster), _NOWHERE)
+
+    def _check_absent(self, key: str) -> None:
+        check_key(key)
+        self._check_running()
+
+    def _entry(self, row: Row, extract: Extract | None = None) -> Entry:
+        if extract is None:
+            return row.entry or self._instance.narrator.entry(row)
+        ref = self._instance.narrator.entry(row).ref
+        meta = extract(self._instance.raw_meta(row))
+        return Entry(ref, meta)  # type: ignore[arg-type]  # what the extractor makes
+
+    def _record(self, kind: Kind, cluster: str, key: str, row: Row) -> Record:
+        ref, meta = self._entry(row)
+        return Record(kind, cluster or None, key, ref, meta)
+
+    def _keys_under(
+        self, kind: str, key_or_prefix: str | None, cluster: str | None
+    ) -> list[str]:
+        self._check_running()
+        place = check_cluster(cluster)
+        if key_or_prefix is None:
+            view = self._view(cluster)
+            return list(view.registry if kind == REGISTRY else view.groups)
+        name = check_key(key_or_prefix)
+        if not is_prefix(name):
+            return [name]
+        found: list[str] = []
+        for tables in self._instance.store.tables:
+            index = tables.prefixes.get((kind, place))
+            if index is not None:
+                found += index.under(name)
+        return found
+
+    def _member_rows(
+        self, key_or_prefix: str, cluster: str | None, limit: int | None
+    ) -> list[Row]:
+        groups = self._view(cluster).groups
+        found: list[Row] = []
+        for key in self._keys_under(GROUPS, key_or_prefix, cluster):
+            group = groups.get(key)
+            if group is not None:
+                found += group.snapshot()
+            if limit is not None and len(found) >= limit:
+                return found[:limit]
+        return found
+
+    def _rows(
+        self, prefix: str | None, kind: Kind | None, cluster: str | None
+    ) -> Iterator[tuple[Kind, str, Row]]:
+        view = self._view(cluster)
+        if kind != "member":
+            for key in sorted(self._keys_under(REGISTRY, prefix, cluster)):
+                row = view.registry.get(key)
+                if row is not None:
+                    yield "registered", key, row
+        if kind != "registered":
+            for key in sorted(self._keys_under(GROUPS, prefix, cluster)):
+                group = view.groups.get(key)
+                for row in () if group is None else group.snapshot():
+                    yield "member", key, row

@@ -1,0 +1,255 @@
+"""The turns of one shard: one at a time, on whichever thread finds the shard idle.
+
+A thread that brings a message and finds nobody in the shard and nothing waiting runs
+the turn itself; that costs a tenth of a hand-over to another thread. Otherwise the
+message waits in a queue, which the shard's own actor empties. Nobody takes a message
+without holding the turn, so messages of one thread are handled in their order.
+
+What a turn sends is queued on the links within the turn, so that it leaves in order,
+and written to the sockets after it.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from actors import Future
+from group._clock import monotonic, wall_ms
+from group._core.effects import Effect, Reply
+from group._core.requests import Rebuild
+from group._core.shard import Shard
+
+MESSAGES_PER_TURN = 64
+"""Messages that the shard's thread handles before it writes to the links."""
+
+Answered = Callable[[object], None]
+
+
+class Crashed:
+    """The answer to a request whose turn has crashed the shard."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class _Work:
+    __slots__ = ("done", "message")
+
+    def __init__(self, message: object, done: Answered | None) -> None:
+        self.message = message
+        self.done = done
+
+
+class Runner:
+    """Runs the turns of one shard. All methods from any thread, but for `drain`.
+
+    Args:
+        index: The shard's number.
+        perform: Carries out one effect that is no reply, in the turn; returns the link
+            tokens that have got something to write.
+        flush: Writes to these links, after the turn.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        perform: Callable[["Runner", Effect], Iterable[int]],
+        flush: Callable[[Iterable[int]], None],
+    ) -> None:
+        self.index = index
+        self._perform = perform
+        self._flush = flush
+        # Held for each turn; guards the core.
+        self._turn = threading.Lock()
+        self._queue: deque[_Work] = deque()
+        self._core: Shard | None = None
+        self._wake: Callable[[], None] = _nobody
+        self._fail: Callable[[BaseException], None] = _no_owner
+        self._to_flush: set[int] = set()
+        self.begun = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a shard to run turns of."""
+        return self._core is not None
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """How often the rarer things have happened in this shard."""
+        core = self._core
+        return {} if core is None else dict(core.stats)
+
+    # The shard's actor
+
+    def begin(
+        self,
+        core: Shard,
+        rebuild: Callable[[], Rebuild],
+        wake: Callable[[], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        """Take a new shard over the tables; what waits is handled by it.
+
+        Raises:
+            Exception: The tables cannot be taken up.
+        """
+        self._turn.acquire()
+        try:
+            self._wake, self._fail = wake, fail
+            effects = core.step(rebuild(), monotonic(), wall_ms())
+            self._carry_out(effects)
+            self._core = core
+            self.begun += 1
+        finally:
+            self._leave()
+
+    def end(self) -> None:
+        """Run no turn any more, until `begin`."""
+        with self._turn:
+            self._core = None
+
+    def drain(self) -> None:
+        """Handle what waits, on the shard's own thread."""
+        while self._queue and self._core is not None:
+            self._turn.acquire()
+            try:
+                for _ in range(MESSAGES_PER_TURN):
+                    if not self._queue or self._core is None:
+                        break
+                    self._work(self._queue.popleft())
+            finally:
+                self._leave(wake=False)
+
+    # Everybody
+
+    def post(self, message: object, done: Answered | None = None) -> None:
+        """Hand a message in; `done` gets the answer, maybe in the turn: be quick."""
+        if self._enter():
+            try:
+                self._work(_Work(message, done))
+            finally:
+                self._leave()
+        else:
+            self.enqueue(message, done)
+            self._wake()
+
+    def enqueue(self, message: object, done: Answered | None = None) -> None:
+        """Hand a message in without running anything; `kick` must follow."""
+        self._queue.append(_Work(message, done))
+
+    def kick(self) -> None:
+        """See to it that what waits is handled."""
+        if self._queue:
+            self._wake()
+
+    def call(self, message: object, timeout: float) -> object:
+        """Hand a request in and wait for its answer.
+
+        Raises:
+            Timeout: None came in time. The request carries a deadline of its own.
+        """
+        if self._enter():
+            try:
+                return self._run(message)
+            finally:
+                self._leave()
+        answered: Future[object] = Future()
+        self.enqueue(message, answered.set)
+        self._wake()
+        return answered.get(timeout=timeout)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was handed in is handled."""
+        return not self._queue and not self._turn.locked()
+
+    def fence(self, done: Callable[[], None]) -> None:
+        """Call `done` when all that was handed in so far is handled."""
+        self.enqueue(None, lambda _answer: done())
+        self._wake()
+
+    # Turns
+
+    def _enter(self) -> bool:
+        """Take the turn if the shard is idle."""
+        if self._queue or self._core is None:
+            return False
+        if not self._turn.acquire(blocking=False):
+            return False
+        if not self._queue and self._core is not None:
+            return True
+        self._turn.release()
+        return False
+
+    def _leave(self, *, wake: bool = True) -> None:
+        """Give the turn back, then write what it has queued on the links."""
+        tokens, self._to_flush = self._to_flush, set()
+        self._turn.release()
+        if tokens:
+            self._flush(tokens)
+        # Whoever queued meanwhile has woken the shard's thread, but that may have
+        # looked before; one wake-up too many costs nothing.
+        if wake and self._queue:
+            self._wake()
+
+    def _work(self, work: _Work) -> None:
+        answer = None if work.message is None else self._run(work.message)
+        if work.done is not None:
+            work.done(answer)
+
+    def _run(self, message: object) -> object:
+        core = self._core
+        if core is None:
+            return Crashed(RuntimeError("the shard is not running"))
+        try:
+            return self._carry_out(core.step(message, monotonic(), wall_ms()))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the shard's
+            self._crash(error)
+            return Crashed(error)
+        except BaseException as error:
+            # KeyboardInterrupt in the main thread: the turn is broken, and it goes on.
+            self._crash(error)
+            raise
+
+    def _carry_out(self, effects: list[Effect]) -> object:
+        answer = None
+        for effect in effects:
+            if isinstance(effect, Reply):
+                answer = effect.answer
+            else:
+                self._to_flush.update(self._perform(self, effect))
+        return answer
+
+    def blocked(self, message: object) -> None:
+        """Tell the shard, within its turn, that a link has filled up."""
+        if self._core is not None:
+            self._core.step(message, monotonic(), wall_ms())
+
+    def _crash(self, error: BaseException) -> None:
+        self._core = None
+        self._fail(error)
+
+
+def countdown(count: int, done: Callable[[], None]) -> Callable[[], None]:
+    """Return a function whose `count`-th call calls `done`. Any thread."""
+    # next() of an iterator made in C is one step, also between threads.
+    left = iter(range(count - 1, -1, -1))
+
+    def one_less() -> None:
+        if next(left, -1) == 0:
+            done()
+
+    return one_less
+
+
+def _nobody() -> None:
+    """Before the first shard has begun there is nobody to wake."""
+
+
+def _no_owner(error: BaseException) -> None:
+    raise error

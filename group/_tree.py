@@ -1,0 +1,68 @@
+"""What supervises what: the tree of one started group.
+
+Group.Supervisor            rest_for_one
+├── data                    the owner of every table; survives shard crashes
+├── shards                  one_for_one
+│   ├── 0 .. N-1            a thread actor around one pure shard core
+├── monitors                local monitor subscriptions
+└── leases                  the TTL sweeper for named subclusters
+"""
+
+from actors import Actor, ChildSpec, Supervisor, SupervisorRef, child
+from group._core.keys import DEFAULT
+from group._instance import Instance
+from group._leases import ClusterLease
+from group._monitors import MonitorRegistry
+from group._shard import ShardActor
+
+# A poisoned message must not take the group down at once, a broken one must.
+START_TIMEOUT = 5.0
+SHARD_RESTARTS, SHARD_SECONDS = 5, 10.0
+ROOT_RESTARTS, ROOT_SECONDS = 3, 30.0
+
+
+class Data(Actor):
+    """The owner of the tables, the directory, the monitors and the leases.
+
+    It opens the default cluster when it first starts. Being first in the tree it
+    outlives the shards, and when it ends they take their tables up anew.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__()
+        self._instance = instance
+
+    def on_start(self) -> None:
+        """Open the default cluster; a second time changes nothing."""
+        self._instance.connect((DEFAULT,), START_TIMEOUT)
+
+
+class Shards(Supervisor):
+    """The shards of one group."""
+
+    strategy = "one_for_one"
+    max_restarts = SHARD_RESTARTS
+    max_seconds = SHARD_SECONDS
+
+
+class GroupSupervisor(Supervisor):
+    """The root of a group's tree."""
+
+    strategy = "rest_for_one"
+    max_restarts = ROOT_RESTARTS
+    max_seconds = ROOT_SECONDS
+
+
+def start_tree(instance: Instance) -> SupervisorRef[GroupSupervisor]:
+    """Start the actors of a group; returns when all are up."""
+    shards = [
+        child(ShardActor, instance, index, id=index)
+        for index in range(instance.config.shards)
+    ]
+    children: list[ChildSpec] = [
+        child(Data, instance, id="data"),
+        child(Shards, shards, id="shards", shutdown="infinity"),
+        child(MonitorRegistry, instance, id="monitors"),
+        child(ClusterLease, instance, id="leases"),
+    ]
+    return GroupSupervisor.start(children)

@@ -1,0 +1,322 @@
+"""The verbs that wait and watch: monitors, event streams, wait_for, settle."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from actors import ActorDeadError, AnyRef, Timeout, stop_with, whereis
+from group._clock import monotonic
+from group._core.arguments import check_timeout
+from group._core.events import Entry, Event
+from group._core.keys import (
+    ALL,
+    Pattern,
+    check_cluster,
+    check_key,
+    check_pattern,
+    shard_of,
+)
+from group._core.requests import Settle, Snapshot, Subscribe, Unsubscribe
+from group._errors import KeyTakenError, ShardTimeoutError
+from group._monitors import Add, Remove
+from group._reads import Reads
+from group._stream import EventStream
+from group._subscribers import StreamSubscriber, Subscriber
+from group._writes import Writes
+
+REQUEST_TIMEOUT = 5.0
+"""Seconds within which monitors and streams are set up."""
+
+
+_Found = TypeVar("_Found")
+
+
+class _Knock(Subscriber):
+    """Wakes a waiting caller at any event of its key."""
+
+    def __init__(self) -> None:
+        self.knocked = threading.Event()
+
+    def take(self, shard: int, events: tuple[Event, ...]) -> None:
+        """Wake the caller; it looks for itself."""
+        del shard, events
+        self.knocked.set()
+
+
+class Watching(Reads, Writes):
+    """wait_for, get_or_start, settle, monitor, events."""
+
+    def wait_for(
+        self, key: str, *, cluster: str | None = None, timeout: float
+    ) -> Entry:
+        """Wait until a key is registered, anywhere, and return its owner.
+
+        Raises:
+            Timeout: Nobody has registered it.
+            InvalidKeyError: Not a key.
+            StoppedError: The group is stopped.
+        """
+        found = self._wait(
+            key, cluster, timeout, lambda: self.lookup(key, cluster=cluster)
+        )
+        if found is None:
+            raise Timeout(
+                f"nobody has registered {key!r} in {timeout:g} s; "
+                "is the node that does so linked? (see nodes())"
+            )
+        return found
+
+    def wait_for_member(
+        self,
+        key: str,
+        *,
+        count: int = 1,
+        cluster: str | None = None,
+        timeout: float,
+    ) -> list[Entry]:
+        """Wait until a group has at least `count` members, and return them.
+
+        Raises:
+            Timeout: It has fewer.
+            InvalidKeyError: Not a key.
+            StoppedError: The group is stopped.
+        """
+
+        def enough() -> list[Entry] | None:
+            members = self.members(key, cluster=cluster)
+            return members if len(members) >= count else None
+
+        found = self._wait(key, cluster, timeout, enough)
+        if found is None:
+            raise Timeout(
+                f"group {key!r} has {self.member_count(key, cluster=cluster)} "
+                f"members after {timeout:g} s, not {count}"
+            )
+        return found
+
+    def get_or_start(
+        self,
+        key: str,
+        factory: Callable[[], AnyRef],
+        *,
+        meta: Mapping[str, object] | None = None,
+        cluster: str | None = None,
+        timeout: float = 5.0,
+    ) -> Entry:
+        """Return the owner of a key, starting and registering one if there is none.
+
+        When two callers race, one actor is registered and both get it; the other's is
+        stopped with "shutdown".
+
+        Args:
+            key: The key.
+            factory: Returns the ref of an actor it has started.
+            meta: Registered with it.
+            cluster: None is the default cluster.
+            timeout: Seconds in all.
+
+        Raises:
+            ShardTimeoutError: The shard did not answer in time.
+            GroupError: As `register`.
+        """
+        deadline = monotonic() + check_timeout(timeout)
+        entry = self.lookup(key, cluster=cluster)
+        if entry is not None:
+            return entry
+        ref = factory()
+        try:
+            self.register(
+                key,
+                meta,
+                actor=ref,
+                cluster=cluster,
+                timeout=max(0.0, deadline - monotonic()),
+            )
+        except KeyTakenError as taken:
+            stop_with(ref, "shutdown")
+            return Entry(taken.ref, taken.meta)
+        except BaseException:
+            stop_with(ref, "shutdown")
+            raise
+        entry = self.lookup(key, cluster=cluster)
+        return Entry(ref, meta or {}) if entry is None else entry
+
+    def settle(self, timeout: float = 5.0) -> None:
+        """Wait until every linked peer has applied all that was written here before.
+
+        Raises:
+            ShardTimeoutError: A peer did not answer in time.
+            StoppedError: The group is stopped.
+        """
+        self._check_running()
+        seconds = check_timeout(timeout)
+        deadline = monotonic() + seconds
+        number, passed = self._instance.fences.new()
+        try:
+            for runner in self._instance.runners:
+                runner.call(Settle(number), max(0.0, deadline - monotonic()))
+            passed.get(timeout=max(0.0, deadline - monotonic()))
+        except Timeout:
+            waiting = max(runner.waiting for runner in self._instance.runners)
+            raise ShardTimeoutError(0, seconds, waiting) from None
+        finally:
+            self._instance.fences.forget(number)
+
+    def monitor(
+        self,
+        pattern: Pattern,
+        *,
+        actor: AnyRef | None = None,
+        cluster: str | None = None,
+    ) -> None:
+        """Let an actor get `Events` of the keys that match a pattern.
+
+        One message per turn of a shard; events that several patterns match come once.
+        A second time changes nothing. Ends with the actor.
+
+        Args:
+            pattern: A key, a prefix that ends in "/", or `group.ALL`.
+            actor: An actor of this node; the current one if not given.
+            cluster: Events of this cluster alone; this node need not be in it.
+
+        Raises:
+            NoCurrentActorError: No actor was given and none runs here.
+            NotLocalError: The actor belongs to another node.
+            DeadActorError: The actor has ended.
+            InvalidKeyError: Not a pattern.
+            ShardTimeoutError: The monitor registry did not answer in time.
+            StoppedError: The group is stopped.
+        """
+        checked, place = check_pattern(pattern), check_cluster(cluster)
+        ref, _ = self._owner(actor)
+        self._ask_registry(Add(ref, place, checked, REQUEST_TIMEOUT))
+
+    def demonitor(
+        self,
+        pattern: Pattern,
+        *,
+        actor: AnyRef | None = None,
+        cluster: str | None = None,
+    ) -> None:
+        """Take back exactly this pattern of a monitor; nothing happens without one.
+
+        Raises:
+            NoCurrentActorError: No actor was given and none runs here.
+            NotLocalError: The actor belongs to another node.
+            InvalidKeyError: Not a pattern.
+            ShardTimeoutError: The monitor registry did not answer in time.
+            StoppedError: The group is stopped.
+        """
+        checked, place = check_pattern(pattern), check_cluster(cluster)
+        ref, _ = self._owner(actor)
+        self._ask_registry(Remove(ref, place, checked, REQUEST_TIMEOUT))
+
+    def events(
+        self,
+        pattern: Pattern = ALL,
+        *,
+        cluster: str | None = None,
+        snapshot: bool = False,
+    ) -> EventStream:
+        """Return the events of a pattern as a stream, for a thread or a coroutine.
+
+        Use it with `with` or `async with`, and iterate it. Bounded: a reader that is
+        too slow is told `Lagged(missed)`, and the stream begins again with the rows
+        that are there.
+
+        Args:
+            pattern: A key, a prefix that ends in "/", or `group.ALL`.
+            cluster: Events of this cluster alone.
+            snapshot: Begin with an event for each row that is there, in the same turn.
+
+        Raises:
+            InvalidKeyError: Not a pattern.
+            StoppedError: The group is stopped.
+        """
+        self._check_running()
+        checked, place = check_pattern(pattern), check_cluster(cluster)
+        instance = self._instance
+        stream = EventStream(
+            instance.config.max_events,
+            stale=snapshot,
+            close_hook=lambda: self._unsubscribe(subscriber, place, checked),
+            on_lag=lambda: self._subscribe(subscriber, place, checked, snapshot=True),
+        )
+        subscriber = StreamSubscriber(stream)
+        instance.streams.add(stream)
+        self._subscribe(subscriber, place, checked, snapshot=snapshot)
+        return stream
+
+    # Helpers
+
+    def _subscribe(
+        self,
+        subscriber: StreamSubscriber,
+        cluster: str,
+        pattern: Pattern,
+        *,
+        snapshot: bool,
+    ) -> None:
+        request = Subscribe(subscriber, cluster, pattern, snapshot)
+        for runner in self._instance.runners:
+
+            def restart(answer: object, shard: int = runner.index) -> None:
+                if isinstance(answer, Snapshot):
+                    subscriber.stream.restart(shard, answer.events)
+
+            runner.post(request, restart)
+
+    def _unsubscribe(
+        self, subscriber: StreamSubscriber, cluster: str, pattern: Pattern
+    ) -> None:
+        self._instance.streams.discard(subscriber.stream)
+        for runner in self._instance.runners:
+            runner.post(Unsubscribe(subscriber, cluster, pattern))
+
+    def _ask_registry(self, message: Add | Remove) -> None:
+        self._check_running()
+        deadline = monotonic() + REQUEST_TIMEOUT
+        while True:
+            registry = whereis(self._instance.registry_name)
+            try:
+                if registry is not None:
+                    registry.ask(message, timeout=max(0.0, deadline - monotonic()))
+                    return
+            except ActorDeadError:
+                # Being restarted; the next one has all that it knew.
+                pass
+            except Timeout:
+                break
+            if monotonic() > deadline:
+                break
+            self._instance.await_restart()
+        self._check_running()
+        raise ShardTimeoutError(0, REQUEST_TIMEOUT, 0)
+
+    def _wait(
+        self,
+        key: str,
+        cluster: str | None,
+        timeout: float,
+        look: Callable[[], _Found | None],
+    ) -> _Found | None:
+        name, place = check_key(key), check_cluster(cluster)
+        deadline = monotonic() + check_timeout(timeout)
+        found = look()
+        if found is not None:
+            return found
+        knock = _Knock()
+        shard = shard_of(place, name, self._instance.config.shards)
+        runner = self._instance.runners[shard]
+        runner.post(Subscribe(knock, place, name))
+        try:
+            while (found := look()) is None:
+                # Cleared before the look that follows, so no knock is missed.
+                left = deadline - monotonic()
+                if left <= 0 or not knock.knocked.wait(left):
+                    return look()
+                self._check_running()
+                knock.knocked.clear()
+            return found
+        finally:
+            runner.post(Unsubscribe(knock, place, name))
