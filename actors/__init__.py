@@ -33,7 +33,7 @@ from actors._reasons import (
     NodeDown,
     Reason,
 )
-from actors._ref import ActorRef, ForeignRef, actor_id, class_name
+from actors._ref import ActorRef, ForeignRef, actor_id, class_name, is_ref
 from actors._run import run
 from actors._signals import deliver_exit, kill, stop_with
 from actors._signals import exit_actor as exit
@@ -86,6 +86,7 @@ __all__ = [
     "demonitor",
     "exit",
     "inject",
+    "is_ref",
     "kill",
     "link",
     "mailbox",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Generic, Literal, TypeGuard, TypeVar, overload
 
 import pykka
 from pykka import ActorDeadError
@@ -167,6 +167,11 @@ class ForeignRef(pykka.ActorRef[A], ABC, Generic[A]):
     @abstractmethod
     def send_exit(self, sender: AnyRef | None, reason: Reason) -> None:
         """Carry an exit signal to the actor; `sender` is the local one."""
+
+
+def is_ref(value: object) -> TypeGuard[AnyRef]:
+    """Tell whether something is a handle to an actor, of whatever kind."""
+    return isinstance(value, pykka.ActorRef)
 
 
 def actor_id(ref: AnyRef) -> int:

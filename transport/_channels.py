@@ -97,6 +97,12 @@ class Channel:
             if link is not None:
                 link.pump()
 
+    def cut(self, token: int, why: str) -> None:
+        """Close the link: what came over this channel breaks its protocol."""
+        link = self.up.get(token)
+        if link is not None:
+            link.broken(f"{self.kind} {self.name}: {why}")
+
     def close(self) -> None:
         """End the channel at both ends; peers see "group stopped"."""
         self._channels.close(self)

@@ -174,6 +174,11 @@ class Node:
         return self._engine.address
 
     @property
+    def heartbeat(self) -> float:
+        """Seconds between two signs of life."""
+        return self._config.options.heartbeat
+
+    @property
     def allow_pickle(self) -> bool:
         """Whether pickled payloads are sent and loaded here."""
         return self._config.options.allow_pickle
@@ -321,7 +326,9 @@ class Node:
 
     def linked(self, node_id: NodeId) -> bool:
         """Tell whether this life of a node has a link now."""
-        return self._engine.link_to(node_id) is not None
+        link = self._engine.link_to(node_id)
+        # A writer may have met a broken socket of which nobody else has heard yet.
+        return link is not None and not link.outbox.closed
 
     def linked_id(self, name: str) -> NodeId | None:
         """Return the life of a named node that is linked now."""
@@ -331,6 +338,8 @@ class Node:
         """Say in words why a node has no link."""
         if self._progress.stopped:
             return f"{self.name} is stopped"
+        if self._engine.link_to(node_id) is not None:
+            return "its link has just broken"
         return self._progress.causes.get(node_id, "it was never linked")
 
     def accepts_pickle(self, node_id: NodeId) -> bool:
