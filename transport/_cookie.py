@@ -1,5 +1,6 @@
 """The secret that the nodes of a cluster share, and where it is kept."""
 
+import contextlib
 import os
 import secrets
 import stat
@@ -58,8 +59,6 @@ def _checked(cookie: bytes) -> bytes:
 def _read(path: Path) -> bytes:
     try:
         _create(path)
-    except FileExistsError:
-        pass
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(
@@ -86,7 +85,8 @@ def _create(path: Path) -> None:
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(f"{secrets.token_hex(32)}\n")
-        os.link(fresh, path)
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
     finally:
         fresh.unlink()
 

@@ -112,9 +112,10 @@ class Doors:
         )
 
     def _turn_away(self, link: Link, reason: str, text: str) -> None:
+        # The line comes first: who sees the end of file may look for it.
+        self._complain(link.where[0], reason, text, link)
         self._pending.pop(link, None)
         link.close()
-        self._complain(link.where[0], reason, text, link)
 
     def _complain(
         self, host: str, reason: str, text: object, link: Link | None = None
@@ -204,14 +205,15 @@ class Doors:
 
     def failed(self, link: Link, error: WireError) -> None:
         """Before it was open, a peer did something that ends its connection."""
-        link.close()
         self._exchange.proven.pop(link.token, None)
         if link.dialled is not None:
+            link.close()
             self._rejected(link.dialled, error)
-            return
-        self._pending.pop(link, None)
-        if error.reason not in QUIET:
-            self._complain(link.where[0], error.reason, words.ended(error), link)
+        elif error.reason in QUIET:
+            self._pending.pop(link, None)
+            link.close()
+        else:
+            self._turn_away(link, error.reason, words.ended(error))
 
     def _rejected(self, address: str, error: WireError) -> None:
         if isinstance(error, ProtocolError):

@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from transport import _clock as clock
-
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 READ_BYTES = 256 << 10
@@ -71,18 +69,20 @@ class Loop:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(sock)
 
-    def run(self, until: float, tick: Callable[[], float]) -> None:
-        """Serve until a moment, or until `ended`.
+    def run(self, tick: Callable[[], float], enough: Callable[[], bool]) -> None:
+        """Serve until `enough`, or until `ended`.
 
         Args:
-            until: On the monotonic clock.
             tick: Called after the ready sockets of each turn; returns the longest
                 time to wait for the next one.
+            enough: Asked after each turn.
         """
         wait = 0.0
-        while not self.ended and clock.monotonic() < until:
+        while not self.ended:
             self._turn(wait)
             wait = tick()
+            if enough():
+                return
 
     def _turn(self, wait: float) -> None:
         for key, mask in self._selector.select(0.0 if self._calls else wait):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from actors import Actor, ActorRef, ChildSpec, Supervisor, child, tell_after
-from transport import _clock as clock
 from transport import _io as io
 from transport._core import addresses, messages
 from transport._doors import Doors
@@ -13,8 +12,8 @@ from transport._exchange import Exchange
 from transport._log import Complaints
 from transport._switchboard import Switchboard
 
-# So often the I/O thread looks at its own mail: a supervisor may want it to end.
-SLICE = 0.25
+# Before the I/O thread is busy for good, it answers whoever waits for its start.
+FIRST_MAIL = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Serve:
-    """To oneself: serve the sockets for a slice of time."""
+    """To oneself: serve the sockets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +58,17 @@ class LinkIO(Actor):
         """Trust nothing that an I/O thread before may have left half done."""
         self._parts.exchange.reset()
         self._parts.doors.hang_up()
-        self.actor_ref.tell(_Serve())
+        tell_after(self.actor_ref, FIRST_MAIL, _Serve())
 
     def on_receive(self, _message: object) -> None:
-        """Serve the sockets, then look for mail."""
+        """Serve the sockets until there is mail: a supervisor may want an end."""
         loop = self._parts.loop
-        loop.run(clock.monotonic() + SLICE, self._parts.board.tick)
+        loop.run(self._parts.board.tick, self._mail_waits)
         if not loop.ended:
             self.actor_ref.tell(_Serve())
+
+    def _mail_waits(self) -> bool:
+        return not self.actor_inbox.empty()
 
 
 def start_link_io(parts: Parts) -> ActorRef[LinkIO]:

@@ -1,0 +1,349 @@
+"""Nodes on real sockets of this machine."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from actors import mailbox
+from tests.conftest import Eventually
+from tests.transport.strangers import SECRET, frozen, warnings
+from transport import (
+    ConfigError,
+    ForkError,
+    JoinTimeoutError,
+    ListenError,
+    Node,
+    NodeDownError,
+    NodeLost,
+    NodeNameInUseError,
+    NodeUp,
+)
+
+
+@pytest.fixture
+def a() -> Iterator[Node]:
+    with Node.start("a", cookie=SECRET) as node:
+        yield node
+
+
+def names(node: Node, state: str = "up") -> list[str]:
+    return sorted(peer.name for peer in node.peers() if peer.state == state)
+
+
+def test_a_node_that_joined_is_linked_when_start_returns(a: Node) -> None:
+    with Node.start("b", cookie=SECRET, join=[a.address]) as b:
+        assert names(b) == ["a"]
+        assert b.linked_id("a") == a.id
+
+
+def test_nodes_learn_of_each_other_from_a_common_peer(
+    a: Node, eventually: Eventually
+) -> None:
+    with (
+        Node.start("b", cookie=SECRET, join=a.address) as b,
+        Node.start("c", cookie=SECRET, join=a.address) as c,
+    ):
+        eventually(lambda: names(b) == ["a", "c"] and names(c) == ["a", "b"])
+
+
+def test_all_nodes_may_dial_each_other_at_once(eventually: Eventually) -> None:
+    crowd = [Node.start(f"n{i}", cookie=SECRET) for i in range(5)]
+    try:
+        for node in crowd:
+            for other in crowd:
+                node.join(other.address)
+        eventually(lambda: all(len(names(node)) == 4 for node in crowd), 10)
+    finally:
+        for node in crowd:
+            node.stop()
+
+
+def test_a_peer_is_described(a: Node, eventually: Eventually) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address) as b:
+        (peer,) = b.peers()
+        eventually(lambda: b.peers()[0].rtt is not None)
+
+        assert (peer.name, peer.address, peer.state) == ("a", a.address, "up")
+        assert abs(peer.since - time.time()) < 5
+        assert peer.version
+
+
+def test_ping_measures_a_round_trip(a: Node) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address) as b:
+        assert 0 < b.ping("a", timeout=5) < 5
+        with pytest.raises(NodeDownError, match="nobody"):
+            b.ping("nobody")
+
+
+def test_a_stopped_node_is_down_at_once(a: Node, eventually: Eventually) -> None:
+    b = Node.start("b", cookie=SECRET, join=a.address)
+    a.wait_peers(1, 5)
+    b.stop()
+    eventually(lambda: names(a, "down") == ["b"])
+
+
+def test_an_actor_hears_of_nodes(a: Node) -> None:
+    with mailbox() as me:
+        a.monitor_nodes()
+        with Node.start("b", cookie=SECRET, join=a.address) as b:
+            assert me.receive(timeout=5) == NodeUp(b.id)
+        assert me.receive(timeout=5) == NodeLost(b.id, "stopped")
+
+
+def test_stop_ends_all_threads_and_may_be_called_twice() -> None:
+    before = set(threading.enumerate())
+    node = Node.start("x", cookie=SECRET)
+    node.stop()
+    node.stop()
+
+    left = set(threading.enumerate()) - before
+    assert not [t for t in left if t.name.startswith(("LinkIO", "Discovery"))]
+
+
+def test_two_nodes_without_a_cookie_share_the_users_file() -> None:
+    with Node.start("one") as one, Node.start("two", join=one.address) as two:
+        assert names(two) == ["one"]
+
+
+def test_a_live_name_is_refused(a: Node) -> None:
+    with (
+        Node.start("twin", cookie=SECRET, join=a.address),
+        pytest.raises(NodeNameInUseError, match="a live node named 'twin'"),
+    ):
+        Node.start("twin", cookie=SECRET, join=a.address)
+
+
+def test_a_stopped_name_is_free(a: Node) -> None:
+    for _ in range(3):
+        with Node.start("again", cookie=SECRET, join=a.address) as again:
+            assert names(again) == ["a"]
+
+
+def test_nobody_there_is_no_error_unless_peers_are_required(
+    caplog: pytest.LogCaptureFixture, eventually: Eventually
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+
+        with Node.start("lonely", cookie=SECRET, join=address):
+            eventually(lambda: warnings(caplog))
+        with pytest.raises(JoinTimeoutError, match=r"no peer reached in 0\.3 s") as no:
+            Node.start(
+                "strict",
+                cookie=SECRET,
+                join=address,
+                require_peers=1,
+                join_timeout=0.3,
+            )
+
+    assert f"{address} connection refused" in str(no.value)
+    line = warnings(caplog)[0]
+    assert f"cannot join {address}: connection refused" in line
+    assert f"groupctl start --listen {address} (will keep trying)" in line
+
+
+def test_a_peer_that_comes_later_is_found(eventually: Eventually) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+    with (
+        Node.start("early", cookie=SECRET, join=address) as early,
+        Node.start("late", cookie=SECRET, listen=address) as late,
+    ):
+        eventually(lambda: names(early) == ["late"], 10)
+        assert names(late) == ["early"]
+
+
+def test_joining_oneself_is_nothing(a: Node, caplog: pytest.LogCaptureFixture) -> None:
+    port = a.address.rpartition(":")[2]
+    with Node.start("solo", cookie=SECRET, listen="127.0.0.1:0") as solo:
+        solo.join(f"localhost:{solo.address.rpartition(':')[2]}")
+        solo.join(solo.address)
+        solo.join(f"localhost:{port}")
+        solo.wait_peers(1, 5)
+
+        assert names(solo) == ["a"]
+    assert warnings(caplog) == []
+
+
+def test_a_port_in_use_is_named(a: Node) -> None:
+    with pytest.raises(ListenError, match="is already in use"):
+        Node.start("b", cookie=SECRET, listen=a.address)
+
+
+def test_other_lease_is_a_config_error_at_the_peer(
+    a: Node, caplog: pytest.LogCaptureFixture, eventually: Eventually
+) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address, lease=9.0):
+        eventually(lambda: len(warnings(caplog)) == 2)
+
+    assert any("lease_ms 9000 at the peer, 5000 here" in w for w in warnings(caplog))
+
+
+def test_another_cluster_is_refused_with_words(
+    a: Node, caplog: pytest.LogCaptureFixture, eventually: Eventually
+) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address, cluster_id="prod"):
+        eventually(lambda: len(warnings(caplog)) == 2)
+
+    assert any("cluster: peer 'prod', here 'default'" in w for w in warnings(caplog))
+
+
+def test_a_hidden_node_is_known_to_its_peer_alone(
+    a: Node, eventually: Eventually
+) -> None:
+    with (
+        Node.start("b", cookie=SECRET, join=a.address) as b,
+        Node.start("h", cookie=SECRET, join=a.address, hidden=True) as h,
+    ):
+        eventually(lambda: names(a) == ["b", "h"])
+        assert names(h) == ["a"]
+        assert names(b) == ["a"]
+
+
+def test_insecure_nodes_link_with_each_other_only(
+    a: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        Node.start("i", insecure=True, join=a.address) as i,
+        Node.start("j", insecure=True, join=i.address) as j,
+    ):
+        assert names(j) == ["i"]
+        assert names(a) == []
+    assert any("mode" in line for line in warnings(caplog))
+
+
+def test_disconnect_ends_a_link_without_a_redial(
+    a: Node, eventually: Eventually
+) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address) as b:
+        b.disconnect("a")
+        eventually(lambda: names(b, "down") == ["a"] and names(a, "down") == ["b"])
+
+
+def test_a_silent_peer_is_lost_after_lease_and_grace(eventually: Eventually) -> None:
+    def quick(name: str, *join: str) -> Node:
+        return Node.start(
+            name, cookie=SECRET, join=join, heartbeat=0.1, lease=0.5, grace=0.2
+        )
+
+    with quick("q") as q:
+        r = quick("r", q.address)
+        q.wait_peers(1, 5)
+        # r's I/O thread stands still, its sockets stay open.
+        go_on = frozen(r)
+        try:
+            eventually(lambda: names(q, "down") == ["r"], 10)
+            assert "no sign of life for 0.5 s" in q.down_cause(r.id)
+        finally:
+            go_on.set()
+        eventually(lambda: names(q) == ["r"], 10)
+        r.stop()
+
+
+def test_when_the_io_thread_dies_its_successor_links_again(
+    a: Node, eventually: Eventually
+) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address) as b:
+        before = b.linked_id("a")
+        first = b._engine.link_to(before)
+
+        def poison() -> None:
+            raise RuntimeError("poison")
+
+        b._engine._loop.call(poison)
+        eventually(lambda: b._engine.link_to(a.id) not in (None, first))
+
+        assert b.ping("a", timeout=5) > 0
+
+
+def test_a_peer_that_reads_nothing_blocks_no_sender(a: Node) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address, queue_bytes=1 << 20) as b:
+        go_on = frozen(a)
+        body = b"\x00" * 60_000
+        began = time.monotonic()
+
+        sent = [b.send_message(a.id, body) for _ in range(2000)]
+
+        took = time.monotonic() - began
+        queued = b.peers()[0].queued
+        go_on.set()
+    assert took < 5
+    assert not all(sent)
+    assert queued <= (1 << 20) + len(body)
+
+
+def test_start_refuses_to_block_an_event_loop() -> None:
+    async def within() -> None:
+        Node.start("x", cookie=SECRET)
+
+    with pytest.raises(RuntimeError, match=r"asyncio\.to_thread"):
+        asyncio.run(within())
+
+
+def test_an_unknown_option_is_named_with_a_guess() -> None:
+    with pytest.raises(ConfigError, match="'heartbeet'; did you mean 'heartbeat'"):
+        Node.start("x", heartbeet=1.0)  # type: ignore[call-arg]  # the mistake is the test
+
+
+def test_a_forked_child_closes_its_copies_of_the_sockets(a: Node) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address) as b:
+        out, into = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                b.peers()
+                said = "no error"
+            except ForkError as error:
+                said = str(error)
+            left = [os.readlink(f"/proc/self/fd/{f}") for f in _fds()]
+            count = sum(link.startswith("socket:") for link in left)
+            os.write(into, f"{count} {said}".encode())
+            os._exit(0)
+        os.close(into)
+        with open(out, encoding="utf-8") as pipe:
+            sockets, _, said = pipe.read().partition(" ")
+        os.waitpid(child, 0)
+
+        assert int(sockets) == 0
+        assert "was started by the parent" in said
+        assert b.ping("a", timeout=5) > 0
+        assert a.ping("b", timeout=5) > 0
+
+
+def _fds() -> list[str]:
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            continue
+        found.append(name)
+    return found
+
+
+def test_a_killed_process_is_down_in_a_moment(a: Node, eventually: Eventually) -> None:
+    script = (
+        "import sys, time\nfrom transport import Node\n"
+        f"node = Node.start('k', cookie={SECRET!r}, join={a.address!r})\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    try:
+        a.wait_peers(1, 15)
+        os.kill(process.pid, signal.SIGKILL)
+        began = time.monotonic()
+        eventually(lambda: names(a, "down") == ["k"])
+        assert time.monotonic() - began < 2.5
+    finally:
+        process.kill()
+        process.wait()
