@@ -90,6 +90,11 @@ class Outbox:
         return self._urgent_bytes + self._message_bytes
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing will be written any more."""
+        return self._closed
+
+    @property
     def stuck(self) -> bool:
         """Whether the socket is full, or a turn was long enough."""
         return self._stuck
