@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("actors", "transport", "group")
 
-SOCKET_FILES = {"transport/_io.py", "transport/_link.py"}
+SOCKET_FILES = {"transport/_io.py"}
 PYKKA_FILES = re.compile(r"actors/\w+\.py|transport/_ref\.py")
 CLOCK_FILES = {"actors/_clock.py", "transport/_clock.py", "group/_clock.py"}
 # Actors, the timer thread, and those who wait for plain actors; all else is an actor.
@@ -158,7 +158,7 @@ def test_a_front_door_names_all_that_is_public(package: str) -> None:
     assert {name for name in brought if not name.startswith("_")} <= named
 
 
-def test_only_two_files_know_sockets() -> None:
+def test_only_one_file_knows_sockets() -> None:
     assert files_that_import("socket") == SOCKET_FILES
 
 
