@@ -91,21 +91,21 @@ class Codec:
         Raises:
             DecodeError: It cannot be loaded here, in words for the sender.
         """
-        tag, data = payload[:1], memoryview(payload)[1:]
+        tag = payload[:1]
         if tag == _PICKLED and self._allow_pickle:
-            return self._unpickle(data)
+            return self._unpickle(payload)
         if tag != _PLAIN:
             raise DecodeError(f"{self._node} does not accept pickled messages")
         try:
-            return _plain.decode(data, self._refs)
+            return _plain.decode(memoryview(payload)[1:], self._refs)
         except (ValueError, TypeError, RecursionError) as error:
             raise DecodeError(f"{self._node} could not load: {error}") from error
 
-    def _unpickle(self, data: memoryview) -> object:
+    def _unpickle(self, payload: bytes) -> object:
         try:
-            return self._objects.loads(data)
+            return self._objects.loads(payload, len(_PICKLED))
         except Exception as error:
-            name = _first_unknown(data)
+            name = _first_unknown(payload[1:])
             text = f"{self._node} could not load {name or 'a message'}: {error}"
             hint = " there. Install the same code on all nodes" if name else ""
             raise DecodeError(text + hint) from error
@@ -138,10 +138,10 @@ class Codec:
         return Crash("unknown", "the reason could not be loaded on this node", "")
 
 
-def _first_unknown(data: memoryview) -> str | None:
+def _first_unknown(data: bytes) -> str | None:
     """Return the first name in a pickle that does not exist here, as `module.name`."""
     with suppress(Exception):
-        for module, name in _globals(bytes(data)):
+        for module, name in _globals(data):
             found: object = sys.modules.get(module)
             for part in name.split("."):
                 found = getattr(found, part, None)

@@ -107,16 +107,17 @@ class Objects:
     def _reduce_ref(self, ref: AnyRef) -> Reduced:
         return (revive_ref, self._refs.address(ref))
 
-    def loads(self, data: bytes | memoryview) -> object:
-        """Return the pickled value. Runs code of the peer's choice.
+    def loads(self, payload: bytes, start: int) -> object:
+        """Return the value pickled behind `start`. Runs code of the peer's choice.
 
         Raises:
             Exception: Whatever that code raises, or pickle's errors.
         """
+        data = memoryview(payload)[start:]
         script = script_name(main_module())
         outer, _here.refs = _here.refs, self._refs
         try:
-            if script and script not in sys.modules and script.encode() in bytes(data):
+            if script and script not in sys.modules and script.encode() in payload:
                 return _ScriptLoader(io.BytesIO(data)).load()
             return pickle.loads(data)  # noqa: S301 - from a peer that proved the cookie
         finally:

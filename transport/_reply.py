@@ -2,11 +2,12 @@
 
 import sys
 
-from actors import Reason
+from actors import ActorDeadError, Cancel, Reason, on_down
 from transport import _headers as headers
 from transport._core.errors import TransportError
 from transport._core.identity import NodeId
 from transport._faults import ExcInfo, describe
+from transport._ref import AnyRef
 from transport._sender import LinkFullError, Sender
 
 
@@ -22,6 +23,20 @@ class RemoteReply:
         self._node_id = node_id
         self._ask_id = ask_id
         self._answered = False
+        self._cancel: Cancel | None = None
+
+    def watch(self, ref: AnyRef) -> None:
+        """Answer in the place of an actor that ends without having answered.
+
+        Actors of ours always answer; Pykka's own may lose what comes at their end.
+        """
+        cancel = on_down(ref, self._ended)
+        self._cancel = cancel
+        if self._answered:
+            cancel()
+
+    def _ended(self, _reason: Reason) -> None:
+        self._fail(ActorDeadError("the actor ended without an answer"))
 
     def set(self, value: object = None) -> None:
         """Answer with a value."""
@@ -32,7 +47,7 @@ class RemoteReply:
         except TransportError as error:
             self._fail(error)
             return
-        self._answered = True
+        self._answer()
         reply = headers.Reply(self._ask_id, payload)
         if not self._sender.send(self._node_id, reply):
             self._answered = False
@@ -45,9 +60,14 @@ class RemoteReply:
 
     def _fail(self, error: BaseException) -> None:
         if not self._answered:
-            self._answered = True
+            self._answer()
             fault = headers.ReplyError(self._ask_id, *describe(error))
             self._sender.signal(self._node_id, fault)
+
+    def _answer(self) -> None:
+        self._answered = True
+        if self._cancel is not None:
+            self._cancel()
 
     def dead(self) -> None:
         """Answer that nobody is there to be asked."""

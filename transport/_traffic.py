@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from actors import (
     ActorDeadError,
+    ActorRef,
     MonitorRef,
     Reason,
     deliver_exit,
@@ -270,6 +271,8 @@ class ActorTraffic:
         if ref is not None:
             with suppress(ActorDeadError):
                 inject(ref, load, reply)
+                if not isinstance(ref, ActorRef):
+                    reply.watch(ref)
                 return
         reply.dead()
 

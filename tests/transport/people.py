@@ -102,8 +102,13 @@ class Plain(pykka.ThreadingActor):
     """Existing code that knows nothing of us."""
 
     use_daemon_thread = True
+    entered = threading.Event()
+    gate = threading.Event()
 
     def on_receive(self, message: object) -> object:
+        if message == "wait":
+            self.entered.set()
+            return self.gate.wait(30)
         if isinstance(message, Fail):
             raise message.error
         return message

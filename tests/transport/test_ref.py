@@ -25,11 +25,13 @@ from tests.transport.people import (
     Echo,
     Fail,
     Locked,
+    Plain,
     Say,
     UnknownError,
     User,
     heard_by,
     linked,
+    plain_actor,
     seen_from,
     users,
 )
@@ -553,3 +555,22 @@ def test_a_mailbox_is_an_actor_that_others_can_tell(pair: Pair, user: AnyRef) ->
         heard.tell("hello")
 
         assert me.receive(timeout=5) == "hello"
+
+
+def test_an_ask_that_a_plain_actor_loses_at_its_end_is_answered(pair: Pair) -> None:
+    home, away = pair
+    with plain_actor() as plain:
+        far = seen_from(away, home, plain)
+        entered = far.ask("wait", block=False)
+        assert Plain.entered.wait(5)
+
+        lost = far.ask("lost", block=False)
+        home.settle()
+        # What Pykka's own teardown may do to a message that comes too late.
+        plain.actor_inbox.get()
+        Plain.gate.set()
+        entered.get(timeout=5)
+        plain.stop()
+
+        with pytest.raises(ActorDeadError):
+            lost.get(timeout=5)
