@@ -9,7 +9,16 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, TypedDict, Unpack, overload
 
-from actors import Actor, ChildSpec, SupervisorRef, Timeout, at_exit, child, link
+from actors import (
+    Actor,
+    ChildSpec,
+    SupervisorRef,
+    Timeout,
+    at_exit,
+    child,
+    link,
+    on_down,
+)
 from group._clock import monotonic
 from group._cluster import Cluster, Clusters
 from group._core.arguments import check_timeout, check_ttl
@@ -96,6 +105,7 @@ class Group(Watching, Dispatching, Operating):
         super().__init__(instance)
         self._owns_node = owns_node
         self._tree: SupervisorRef[GroupSupervisor] | None = None
+        self._ended = threading.Event()
         self._forget_exit = at_exit(self.stop)
 
     @classmethod
@@ -131,11 +141,28 @@ class Group(Watching, Dispatching, Operating):
     def _begin(self) -> None:
         instance = self._instance
         self._tree = start_tree(instance)
+        on_down(self._tree, self._gave_up)
         router = Router(instance)
         instance.channel = instance.node.open_channel(
             instance.config.name, KIND, router.params(), router
         )
         instance.log.info("group_started", shards=instance.config.shards)
+
+    def _gave_up(self, reason: object) -> None:
+        """The tree has ended: by `stop`, or because restarts were of no use."""
+        instance = self._instance
+        if instance.stopped.is_set():
+            return
+        instance.stopped.set()
+        instance.log.error(
+            "group_gave_up",
+            reason=reason,
+            words="its actors kept crashing; start it again, and see their errors",
+        )
+        _running.discard(self)
+        if instance.channel is not None:
+            instance.channel.close()
+        instance.close()
 
     @property
     def name(self) -> str:
@@ -269,8 +296,9 @@ class Group(Watching, Dispatching, Operating):
             Timeout: Its actors did not end in time.
         """
         instance = self._instance
-        if instance.stopped.is_set():
+        if self._ended.is_set():
             return
+        self._ended.set()
         instance.stopped.set()
         self._forget_exit()
         _running.discard(self)

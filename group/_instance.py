@@ -126,6 +126,9 @@ class Instance:
         even if nobody waits for it.
         """
         left: Future[None] = Future()
+        clusters = tuple(dict.fromkeys(clusters))
+        if not clusters:
+            left.set(None)
         for cluster in clusters:
             self.leases.drop(cluster)
         shards = len(self.runners)
@@ -163,7 +166,8 @@ class Instance:
     def close(self) -> None:
         """Let go: readers and waiters learn that the group is stopped."""
         for runner in self.runners:
-            runner.end()
+            runner.close()
+        self.store.views.clear()
         for stream in list(self.streams):
             stream.finish()
         self._decide()

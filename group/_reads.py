@@ -6,10 +6,11 @@ from typing import Literal
 from actors import AnyRef
 from group._core.arguments import check_limit
 from group._core.events import Entry, Record
-from group._core.keys import check_cluster, check_key, is_prefix
+from group._core.keys import DEFAULT, check_cluster, check_key, is_prefix
 from group._core.rows import Row
 from group._core.tables import GROUPS, REGISTRY
 from group._core.views import View
+from group._errors import StoppedError
 from group._verbs import Verbs
 
 Extract = Callable[[Mapping[str, object]], object]
@@ -170,9 +171,13 @@ class Reads(Verbs):
 
     def _view(self, cluster: str | None) -> View:
         views = self._instance.store.views
-        if cluster is None:
-            return views[""]
-        return views.get(check_cluster(cluster), _NOWHERE)
+        if cluster is not None:
+            return views.get(check_cluster(cluster), _NOWHERE)
+        try:
+            return views[DEFAULT]
+        except KeyError:
+            # Gone with the group's end; there is no check on the way of a read.
+            raise StoppedError(self._instance.config.name) from None
 
     def _check_absent(self, key: str) -> None:
         check_key(key)

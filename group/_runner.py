@@ -32,6 +32,9 @@ class Crashed:
         self.error = error
 
 
+_CLOSED = Crashed(RuntimeError("the shard is not running"))
+
+
 class _Work:
     __slots__ = ("done", "message")
 
@@ -67,6 +70,7 @@ class Runner:
         self._fail: Callable[[BaseException], None] = _no_owner
         self._to_flush: set[int] = set()
         self.begun = 0
+        self._closed = False
 
     @property
     def waiting(self) -> int:
@@ -113,6 +117,22 @@ class Runner:
         with self._turn:
             self._core = None
 
+    def close(self) -> None:
+        """Run no turn any more, ever: who waits, or comes, is told so."""
+        self._closed = True
+        self.end()
+        self._refuse_waiting()
+
+    def _refuse_waiting(self) -> None:
+        # Also called by whoever queued too late; each work is popped by one of them.
+        while self._queue:
+            try:
+                work = self._queue.popleft()
+            except IndexError:
+                return
+            if work.done is not None:
+                work.done(_CLOSED)
+
     def drain(self) -> None:
         """Handle what waits, on the shard's own thread."""
         while self._queue and self._core is not None:
@@ -141,6 +161,8 @@ class Runner:
     def enqueue(self, message: object, done: Answered | None = None) -> None:
         """Hand a message in without running anything; `kick` must follow."""
         self._queue.append(_Work(message, done))
+        if self._closed:
+            self._refuse_waiting()
 
     def kick(self) -> None:
         """See to it that what waits is handled."""
@@ -198,14 +220,17 @@ class Runner:
             self._wake()
 
     def _work(self, work: _Work) -> None:
-        answer = None if work.message is None else self._run(work.message)
+        answer = self._run(work.message)
         if work.done is not None:
             work.done(answer)
 
     def _run(self, message: object) -> object:
         core = self._core
         if core is None:
-            return Crashed(RuntimeError("the shard is not running"))
+            return _CLOSED
+        if message is None:
+            # Nothing to do but to have been handled.
+            return None
         try:
             return self._carry_out(core.step(message, monotonic(), wall_ms()))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the shard's

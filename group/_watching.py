@@ -245,6 +245,9 @@ class Watching(Reads, Writes):
         subscriber = StreamSubscriber(stream)
         instance.streams.add(stream)
         self._subscribe(subscriber, place, checked, snapshot=snapshot)
+        for runner in instance.runners:
+            # What happens after this call is in the stream.
+            runner.call(None, REQUEST_TIMEOUT)
         return stream
 
     # Helpers
