@@ -244,8 +244,7 @@ class Mesh:
         if peer.node != message.node:
             self._probe(peer, now)
             return "name_in_use", _in_use(peer.node)
-        crossed = peer.dialled_here and message.node.name < self._settings.me.name
-        if message.prev_token == peer.token or crossed:
+        if message.prev_token == peer.token:
             return None
         return "already_linked", f"{message.node.name} is linked already"
 
