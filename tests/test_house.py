@@ -5,6 +5,7 @@ is a decision, to be explained in the commit that adds it.
 """
 
 import ast
+import functools
 import importlib
 import re
 import tokenize
@@ -68,6 +69,7 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), name_of(path))
 
@@ -131,12 +133,18 @@ def test_nobody_reaches_for_an_underscore_through_a_module() -> None:
         for node in ast.walk(parse(path))
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
-        and node.value.id in PACKAGES
+        and node.value.id in packages_at_hand(path)
         and node.attr.startswith("_")
         and not node.attr.startswith("__")
     ]
 
     assert reached == []
+
+
+@functools.cache
+def packages_at_hand(path: Path) -> set[str]:
+    """Which packages a file has as a module: `group` may also be a variable."""
+    return {i.module for i in imports(path) if i.name is None} & set(PACKAGES)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
