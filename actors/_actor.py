@@ -134,7 +134,8 @@ class Actor(pykka.ThreadingActor):
         enter(cell)
         try:
             self._actor_loop_setup()
-            cell.started = True
+            if not self.actor_stopped.is_set():
+                cell.begin()
             self._actor_loop_running()
         finally:
             self._end()
@@ -185,7 +186,7 @@ class Actor(pykka.ThreadingActor):
             # The stop request itself: answered when this actor is dead.
             self.actor_inbox.defer_stop(reply_to)
             return
-        with Contained("an answer could not be given", actor=self):
+        with Contained("answer_not_given", actor=self):
             reply_to.set(answer)
 
     def _failed(self, reply_to: Reply | None, error: BaseException) -> None:
@@ -198,16 +199,16 @@ class Actor(pykka.ThreadingActor):
                 error=crash,
                 traceback=crash.traceback,
             )
-            with Contained("an answer could not be given", actor=self):
+            with Contained("answer_not_given", actor=self):
                 reply_to.set_exception(info)
             return
         # First closed to new mail, then answered: who got the exception sees a
         # dead actor.
         self._handle_failure(*info)
         if reply_to is not None:
-            with Contained("an answer could not be given", actor=self):
+            with Contained("answer_not_given", actor=self):
                 reply_to.set_exception(info)
-        with Contained("on_failure failed", actor=self):
+        with Contained("on_failure_failed", actor=self):
             self.on_failure(*info)
 
     def _survives(self, error: BaseException) -> bool:

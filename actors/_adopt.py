@@ -153,7 +153,7 @@ class _Adoption:
 
         def last_method() -> None:
             # First: afterwards the thread would not know itself any more.
-            with Contained("watching a death failed"):
+            with Contained("watcher_failed"):
                 self._ended()
             last()
 

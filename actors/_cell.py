@@ -10,6 +10,8 @@ from actors import _names
 from actors._guard import Contained
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pykka._envelope import Envelope
 
     from actors._reasons import MonitorRef, Reason
@@ -35,7 +37,7 @@ class Watch:
 
     def fire(self, reason: Reason) -> None:
         """Tell the watcher; its failure is logged and goes no further."""
-        with Contained("watching a death failed"):
+        with Contained("watcher_failed"):
             self._callback(reason)
 
 
@@ -56,6 +58,7 @@ class Cell:
         "monitors",
         "names",
         "number",
+        "on_started",
         "reason",
         "ref",
         "registered",
@@ -70,7 +73,8 @@ class Cell:
     def __init__(self, number: int, ref: AnyRef) -> None:
         self.number = number
         self.ref = ref
-        self.lock = threading.Lock()
+        # Reentrant: a signal handler may come while its thread holds it.
+        self.lock = threading.RLock()
         self.ended = False
         self.reason: Reason = None
         self.watches: dict[Watch, bool] = {}
@@ -86,6 +90,8 @@ class Cell:
         # The message being handled, for whoever must answer it in our place.
         self.envelope: Envelope[object] | None = None
         self.started = False
+        # Called when `started` is set, for whoever waits for that.
+        self.on_started: Callable[[], object] | None = None
         # Whether the actor is in Pykka's registry; for actors of ours only.
         self.registered = False
         self.start_error: BaseException | None = None
@@ -105,6 +111,15 @@ class Cell:
                 return watch
         watch.fire(self.reason)
         return watch
+
+    def begin(self) -> None:
+        """Note that `on_start` has returned and the actor runs."""
+        # Set first, then look: of this thread and one that starts to wait, one sees
+        # the other.
+        self.started = True
+        tell = self.on_started
+        if tell is not None:
+            tell()
 
     def end(self, reason: Reason) -> bool:
         """Make the actor dead, free its names, then tell its watchers. Once."""

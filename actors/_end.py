@@ -56,7 +56,7 @@ def fence(ref: ActorRef[Answer], reason: Reason = "killed") -> None:
     ended = end(ref, reason)
     if turn is not None and turn.reply_to is not None and ended:
         dead = ActorDeadError(f"{ref} was ended while handling the message: {reason}")
-        with Contained("an asker could not be told that the actor is dead"):
+        with Contained("asker_not_told_of_the_end"):
             turn.reply_to.set_exception((ActorDeadError, dead, None))
     if busy and ended:
         orphans.add(cell)

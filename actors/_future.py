@@ -88,7 +88,7 @@ class Future(pykka.Future[T]):
             self._run(callback)
 
     def _run(self, callback: Callable[[Future[T]], object]) -> None:
-        with Contained("a future's callback failed"):
+        with Contained("future_callback_failed"):
             callback(self)
 
     def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
@@ -323,4 +323,4 @@ def _warn_in_event_loop() -> None:
     """Say once that a blocking wait stops the event loop of this thread."""
     if not _Once.warned and _running_loop() is not None:
         _Once.warned = True
-        log.warning("waiting for an answer blocks the event loop; use await")
+        log.warning("blocking_wait", hint="blocks the event loop; use await")

@@ -135,7 +135,7 @@ class Inbox:
                 self.answer_stops()
             return
         dead = ActorDeadError(f"{self.owner} stopped before handling the message")
-        with Contained("an asker could not be told that the actor is dead"):
+        with Contained("asker_not_told_of_the_end"):
             reply_to.set_exception((ActorDeadError, dead, None))
 
     def defer_stop(self, reply_to: Reply) -> None:
@@ -148,5 +148,5 @@ class Inbox:
         with suppress(IndexError):
             while True:
                 reply_to = self._stops.popleft()
-                with Contained("an asker could not be told that the actor stopped"):
+                with Contained("asker_not_told_of_the_stop"):
                     reply_to.set(None)

@@ -75,7 +75,7 @@ class Encoded(Envelope[object]):
             name = "" if kind is None else kind.__name__
             self._instead = DecodeFailed(name, str(error))
             return
-        with Contained("an asker could not be told of a broken message"):
+        with Contained("asker_not_told_of_a_broken_message"):
             reply_to.set_exception((kind, error, traceback))
 
 

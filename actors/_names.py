@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from actors._types import AnyRef
 
 # Guards the table. May be taken while holding a cell's lock, never the other way.
-lock = threading.Lock()
+lock = threading.RLock()
 table: dict[str, AnyRef] = {}
 
 

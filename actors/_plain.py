@@ -87,7 +87,7 @@ def _refuse(ref: AnyRef, mail: Iterable[Envelope[object]]) -> None:
     for envelope in mail:
         if envelope.reply_to is None:
             continue
-        with Contained("an asker could not be told that the actor is dead"):
+        with Contained("asker_not_told_of_the_end"):
             if isinstance(envelope.message, ActorStop):
                 envelope.reply_to.set(None)
             else:

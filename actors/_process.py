@@ -53,7 +53,7 @@ def stop_all() -> None:
     deadline = monotonic() + EXIT_TIME
     while _stops:
         _, stop = _stops.popitem()
-        with Contained("an orderly stop at exit failed"):
+        with Contained("stop_at_exit_failed"):
             stop(max(0.0, deadline - monotonic()))
     left = orphans.orphans()
     if left:

@@ -73,7 +73,7 @@ class _Clock:
 
     def reset(self) -> None:
         """Forget everything; also for a forked child, where the thread is gone."""
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = threading.Condition()
         self._entries: list[_Entry] = []
         self._added = 0
         self._called_off = 0
@@ -111,7 +111,7 @@ class _Clock:
     def _run(self) -> None:
         while (entry := self._next()) is not None:
             if entry.timer.pending:
-                with Contained("a timer's action failed"):
+                with Contained("timer_action_failed"):
                     entry.action()
             del entry
 

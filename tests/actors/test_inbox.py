@@ -4,15 +4,15 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from queue import Empty
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, cast
 
 import pytest
 from pykka import ActorDeadError
 from pykka._envelope import Envelope
 
 from actors import Actor, ActorRef, Future, Timeout
-from actors._inbox import Inbox
+from actors._inbox import Inbox, Mail
 
 
 class Echo(Actor):
@@ -60,6 +60,25 @@ def test_an_order_that_comes_while_mail_is_taken_overtakes_it() -> None:
     inbox.put_order(Envelope("now"))
 
     assert words(inbox, 3) == ["now", "b", "c"]
+
+
+def test_an_order_overtakes_the_mail_that_woke_the_reader() -> None:
+    inbox = Inbox()
+    mail = inbox._queue
+
+    class Late:
+        """A queue whose mail is taken just before an order comes."""
+
+        def get(self, timeout: float | None = None) -> object:
+            taken = mail.get(timeout=timeout)
+            inbox.put_order(Envelope("now"))
+            inbox._queue = mail
+            return taken
+
+    inbox.put(Envelope("a"))
+    inbox._queue = cast("SimpleQueue[Mail]", Late())
+
+    assert words(inbox, 2) == ["now", "a"]
 
 
 def test_an_order_wakes_the_reader() -> None:

@@ -66,7 +66,7 @@ def test_what_was_opened_is_stopped_at_exit_newest_first_and_failures_are_logged
 
     assert done.returncode == 0
     assert done.stdout == "stopped second\nstopped first\n"
-    assert "an orderly stop at exit failed" in done.stderr
+    assert "stop_at_exit_failed" in done.stderr
     assert "ZeroDivisionError" in done.stderr
 
 
