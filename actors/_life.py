@@ -6,19 +6,15 @@ import threading
 from typing import TYPE_CHECKING, cast
 
 import pykka
-from pykka import ActorDeadError
-from pykka._envelope import Envelope
 
 from actors import _roster as roster
 from actors._clock import monotonic
 from actors._errors import StartError, Timeout
-from actors._future import Future
 from actors._home import cell_of
-from actors._inbox import NOTHING
 from actors._orphans import orphans
-from actors._plain import put_first
+from actors._ready import came_up
 from actors._reasons import Crash
-from actors._ref import ActorRef, ForeignRef, actor_id
+from actors._ref import ForeignRef, actor_id
 from actors._signals import kill, stop_with
 from actors._supervised import supervised
 
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
 
     from actors._reasons import Reason
     from actors._restart import Shutdown
-    from actors._spec import ChildSpec, Seconds, Startable
+    from actors._spec import ChildSpec, Startable
     from actors._types import AnyRef, Cancel
 
 
@@ -82,8 +78,11 @@ class Life:
         Raises:
             StartError: It failed, or took longer than `start_timeout`.
         """
+        by_others = not isinstance(spec.start, type)
+        limit = spec.start_timeout
+        seconds = None if limit == "infinity" else limit
         try:
-            if came_up(self.ref, spec.start_timeout):
+            if came_up(self.ref, seconds, ran_before=by_others):
                 return
             self._ended.wait()
             reason = self.reason
@@ -152,29 +151,3 @@ def starter(start: Startable) -> Callable[..., AnyRef | None]:
         begin: Callable[..., AnyRef] = getattr(cls, "begin", cls.start)
         return begin
     return cast("Callable[..., AnyRef | None]", start)
-
-
-def came_up(ref: AnyRef, seconds: Seconds = "infinity") -> bool:
-    """Wait until `on_start` has returned or the actor is dead; say if it went well.
-
-    An actor that came up and ended at once did come up.
-
-    Raises:
-        Timeout: Neither happened in time.
-    """
-    probe: Future[object] = Future()
-    envelope: Envelope[object] = Envelope(NOTHING, probe)
-    cell = cell_of(ref)
-    refused = (ActorDeadError, ActorDeadError(f"{ref} ended while starting"), None)
-    cancel = cell.watch(lambda _: probe.set_exception(refused))
-    if isinstance(ref, ActorRef):
-        ref.actor_inbox.put_order(envelope)
-    else:
-        put_first(ref, envelope)
-    try:
-        probe.get(timeout=None if seconds == "infinity" else seconds)
-    except ActorDeadError:
-        return cell.started and cell.start_error is None
-    finally:
-        cancel()
-    return True

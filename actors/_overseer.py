@@ -14,9 +14,9 @@ from actors._children import Child, Children, Counts
 from actors._clock import monotonic
 from actors._errors import StartError
 from actors._home import cell_of
-from actors._life import came_up
 from actors._mail import deliver
 from actors._process import at_exit
+from actors._ready import came_up
 from actors._reasons import Exit
 from actors._supervisor_ref import OverseerRef
 
@@ -92,7 +92,6 @@ class Overseer(Actor):
         if came_up(ref):
             _stop_at_exit(ref)
             return ref
-        ref.stop()
         if ref.cell.start_error is not None:
             raise ref.cell.start_error
         raise StartError(cls.__name__, ref.cell.reason)

@@ -8,22 +8,18 @@ import threading
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import pykka
-from pykka import ActorDeadError
-from pykka._envelope import Envelope
 
 from actors import _orphans as orphans
 from actors._actor import Actor
 from actors._adopt import give_cell
 from actors._current import enter
 from actors._errors import ActorError, StartError, Timeout
-from actors._future import Future
 from actors._guard import Caught
 from actors._home import cell_of
-from actors._inbox import NOTHING
 from actors._plain import finish, orderly_reason
+from actors._ready import came_up
 from actors._reasons import Crash
 from actors._signals import kill
-from actors._watch import on_down
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,7 +49,8 @@ class _Watched(pykka.ThreadingActor):
         orphans.ended(cell)
 
     def _actor_loop_running(self) -> None:
-        cell_of(self.actor_ref).started = True
+        if not self.actor_stopped.is_set():
+            cell_of(self.actor_ref).begin()
         super()._actor_loop_running()
 
     def _handle_receive(self, message: Answer) -> Answer:
@@ -127,24 +124,14 @@ def start_ready(
 
 def await_ready(ref: AnyRef, timeout: float | None) -> None:
     """Wait until a fresh actor's `on_start` has run; raises as `start_ready` does."""
-    cell = cell_of(ref)
-    ready: Future[object] = Future()
-    ready.giver = cell
-    dead = ActorDeadError(f"{ref} ended while starting")
-    ended = (ActorDeadError, dead, None)
-    cancel = on_down(ref, lambda _: ready.set_exception(ended))
-    if ref.is_alive():
-        ref.actor_inbox.put(Envelope(NOTHING, ready))
     try:
-        ready.get(timeout=timeout)
+        up = came_up(ref, timeout, ran_before=True)
     except Timeout:
         kill(ref)
         name = ref.actor_class.__name__
         raise Timeout(f"{name} was not ready within {timeout} seconds") from None
-    except ActorDeadError:
-        raise _why(ref) from None
-    finally:
-        cancel()
+    if not up:
+        raise _why(ref)
 
 
 def _why(ref: AnyRef) -> Exception:

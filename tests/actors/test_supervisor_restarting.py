@@ -13,6 +13,7 @@ from tests.actors.crew import (
     Company,
     Failing,
     Log,
+    Plain,
     Ref,
     Worker,
     ref_of,
@@ -327,3 +328,54 @@ def test_a_broadcast_that_meets_a_dead_session_does_not_freeze_the_rest(
         again = eventually(lambda: replaced(boss, "front", front))
         log.gates.clear()
         assert again.ask("song changed", timeout=5) == "song changed"
+
+
+# Being up.
+
+
+@pytest.mark.parametrize("how", ["class", "callable"])
+def test_a_child_is_up_although_its_first_message_takes_long(
+    log: Log, how: str
+) -> None:
+    class Eager(Worker):
+        def on_start(self) -> None:
+            self.actor_ref.tell("wait")
+            super().on_start()
+
+    spec = worker(log, "a", Eager)
+    if how == "callable":
+        spec = child(lambda: Eager.start(log, "a"), id="a")
+
+    with Supervisor.start([spec]) as boss:
+        assert log.gate("a waits").wait(5)
+        log.gate("a").set()
+        assert boss.count_children().active == 1
+
+
+def test_a_plain_child_is_up_although_its_first_message_takes_long(log: Log) -> None:
+    class Eager(Plain):
+        def on_start(self) -> None:
+            self.actor_ref.tell("wait")
+
+        def on_receive(self, message: object) -> object:
+            log.gate("waits").set()
+            log.gate("go").wait(30)
+            return message
+
+    with Supervisor.start([child(Eager)]):
+        assert log.gate("waits").wait(5)
+        log.gate("go").set()
+
+
+def test_a_child_that_comes_up_and_ends_at_once_did_come_up(
+    log: Log, eventually: Eventually
+) -> None:
+    class Brief(Worker):
+        def on_start(self) -> None:
+            super().on_start()
+            self.exit("normal")
+
+    with Supervisor.start([worker(log, "a", Brief, restart="transient")]) as boss:
+        eventually(lambda: boss.which_children()[0].state == "down")
+
+    assert log.events == ["+a", "-a"]
