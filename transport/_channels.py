@@ -20,6 +20,8 @@ from transport._log import Complaints
 
 Params = Mapping[str, str | int]
 _GID_BYTES = 4
+# Open at one peer at the same time.
+MAX_OFFERS = 1024
 
 
 class ChannelHandler(Protocol):
@@ -174,6 +176,8 @@ class Channels:
         """The peer runs a channel."""
         if offer.gid in link.offers:
             raise ProtocolError(f"channel {offer.gid} opened twice", reason="order")
+        if len(link.offers) >= MAX_OFFERS:
+            raise ProtocolError(f"more than {MAX_OFFERS} channels", reason="limit")
         link.offers[offer.gid] = offer
         self._match(link, offer.gid, offer)
 

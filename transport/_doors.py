@@ -55,6 +55,7 @@ class Doors:
         # Strangers, oldest first.
         self._pending: OrderedDict[Link, None] = OrderedDict()
         self._dials: dict[str, Link] = {}
+        self._lookups: set[str] = set()
         self._listener: io.Socket | None = None
         self._accept_at: float | None = None
         self.wanted: set[str] = set()
@@ -133,10 +134,14 @@ class Doors:
         if is_numeric(host):
             self._connect(address, [(host, port)])
         else:
+            self._lookups.add(address)
             self.resolve(address)
 
     def resolved(self, address: str, found: Sequence[io.Where], text: str) -> None:
         """Go on with a dial whose name has been looked up."""
+        if address not in self._lookups:
+            return
+        self._lookups.discard(address)
         if found:
             self._connect(address, found)
         else:
@@ -248,6 +253,11 @@ class Doors:
         for link in [each for each in self._dials.values() if each.deadline <= now]:
             self.lost(link, OSError(errno.ETIMEDOUT, "timed out"), "timed out")
 
+    def lookups_lost(self) -> None:
+        """Whoever looked names up has died; its successor knows nothing of them."""
+        for address in list(self._lookups):
+            self.resolved(address, (), "name lookup was interrupted")
+
     def close(self) -> None:
         """Stop listening and dialling."""
         if self._listener is not None:
@@ -259,9 +269,13 @@ class Doors:
     def hang_up(self) -> None:
         """Close what is not a link yet."""
         for link in [*self._pending, *self._dials.values()]:
+            self._exchange.proven.pop(link.token, None)
             link.close()
         self._pending.clear()
-        self._dials.clear()
+        dialled, self._dials = list(self._dials), {}
+        for address in dialled:
+            failed = messages.DialFailed(address, "link I/O ended")
+            self._exchange.happened(failed)
 
     def abandon(self) -> None:
         """In a forked child: close our copies of the sockets."""

@@ -86,12 +86,15 @@ class Engine:
         if self._listener is not None:
             self._loop.call(partial(self._doors.listen, self._listener))
         for address in self._config.join:
-            self.join(address)
+            # Discovery has seen the others in `wanted`.
+            if not address.startswith(addresses.DNS):
+                self.join(address)
 
     def _gave_up(self, reason: object) -> None:
         if not self._stopping:
             log.error("node_gave_up", node=self.me, reason=reason)
             self._exchange.reset()
+            self._exchange.happened(messages.Stop("link I/O gave up"))
             self._doors.close()
 
     # -- any thread
@@ -109,6 +112,15 @@ class Engine:
                     row.ref.tell(Poll(address))
         else:
             self._tell_mesh(messages.Join(address))
+
+    def message_dropped(self, node_id: NodeId) -> None:
+        """Say, once a minute, that a peer does not keep up."""
+        self._complaints.warn(
+            "messages_dropped",
+            source=node_id.name,
+            reason="queue full",
+            limit=self._config.options.queue_bytes,
+        )
 
     def disconnect(self, name: str) -> None:
         """Say goodbye to a peer."""

@@ -55,6 +55,8 @@ class Exchange:
         self._news: deque[Message] = deque()
         self._busy = False
         self._changed = False
+        # Whether the mesh may want its next Tick sooner than it said.
+        self.stirred = True
         # Proven, not yet open, or being closed.
         self.proven: dict[int, Link] = {}
         self.links: dict[int, Link] = {}
@@ -72,6 +74,7 @@ class Exchange:
     def happened(self, message: Message) -> None:
         """Tell the mesh; carry out what it says, and what comes of that, in order."""
         self._news.append(message)
+        self.stirred = True
         if self._busy:
             return
         self._busy = True

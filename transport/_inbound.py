@@ -13,6 +13,7 @@ from transport._exchange import Exchange
 from transport._link import HELD_BYTES, Held, Link
 from transport._links import Traffic
 from transport._log import Complaints
+from transport._outbox import HIGH_WATER_BYTES
 from transport._pings import Pings
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Inbound:
             control.Beat: self._on_beat,
             control.Bye: self._on_bye,
             control.Peers: self._on_peers,
-            control.Ping: lambda link, m: link.say(control.Pong(m.id)),
+            control.Ping: self._on_ping,
             control.Pong: self._on_pong,
         }
 
@@ -126,6 +127,11 @@ class Inbound:
 
     def _on_peers(self, link: Link, message: control.Peers) -> None:
         self._exchange.happened(messages.GotPeers(link.token, message.hints))
+
+    def _on_ping(self, link: Link, message: control.Ping) -> None:
+        # A peer that asks and does not read gets no heap of answers.
+        if link.outbox.backlog < HIGH_WATER_BYTES:
+            link.say(control.Pong(message.id))
 
     def _on_pong(self, link: Link, message: control.Pong) -> None:
         self.pings.answered(message.id, link)

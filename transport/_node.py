@@ -319,7 +319,10 @@ class Node:
     ) -> bool:
         """Queue one actor message; see `transport._links.Links`."""
         link = self._engine.link_to(node_id)
-        if link is None or not link.outbox.put_message(body, bounded=bounded):
+        if link is None:
+            return False
+        if not link.outbox.put_message(body, bounded=bounded):
+            self._engine.message_dropped(node_id)
             return False
         link.pump()
         return True

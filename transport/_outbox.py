@@ -95,6 +95,11 @@ class Outbox:
         return self._closed
 
     @property
+    def backlog(self) -> int:
+        """Bytes of control and channel frames that wait."""
+        return self._urgent_bytes
+
+    @property
     def stuck(self) -> bool:
         """Whether the socket is full, or a turn was long enough."""
         return self._stuck

@@ -28,16 +28,22 @@ class Switchboard:
         self._exchange = exchange
         self._inbound = inbound
         self._channels = channels
+        self._tick_at = 0.0
 
     def tick(self) -> float:
         """Let time pass, after sockets were read; return how long to wait."""
         now = clock.monotonic()
+        if now < self._tick_at and not self._exchange.stirred:
+            return self._tick_at - now
         self._doors.tick(now)
         for link in list(self._exchange.links.values()):
             if link.paused:
                 self._exchange.heard(link)
         self._exchange.happened(messages.Tick())
-        return min(LONGEST_WAIT, self._exchange.wait())
+        wait = min(LONGEST_WAIT, self._exchange.wait())
+        self._exchange.stirred = False
+        self._tick_at = now + wait
+        return wait
 
     def heard(self, link: Link) -> None:
         """Bytes came."""

@@ -56,8 +56,8 @@ class LinkIO(Actor):
 
     def on_start(self) -> None:
         """Trust nothing that an I/O thread before may have left half done."""
-        self._parts.exchange.reset()
         self._parts.doors.hang_up()
+        self._parts.exchange.reset()
         tell_after(self.actor_ref, FIRST_MAIL, _Serve())
 
     def on_receive(self, _message: object) -> None:
@@ -86,7 +86,8 @@ class Discovery(Actor):
     def on_start(self) -> None:
         """Take over from the one before, if there was one."""
         self._parts.doors.resolve = self._ask
-        for address in self._parts.doors.wanted:
+        self._parts.loop.call(self._parts.doors.lookups_lost)
+        for address in list(self._parts.doors.wanted):
             if address.startswith(addresses.DNS):
                 self.actor_ref.tell(Poll(address))
 
