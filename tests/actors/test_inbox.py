@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from pykka import ActorDeadError
 from pykka._envelope import Envelope
+from pykka.messages import _ActorStop as ActorStop
 
 from actors import Actor, ActorRef, Future, Timeout
 from actors._inbox import Inbox, Mail
@@ -109,6 +110,19 @@ def test_a_closed_inbox_refuses_what_waits_and_what_comes() -> None:
     for future in (waiting, late):
         with pytest.raises(ActorDeadError, match="stopped before handling"):
             future.get(timeout=0)
+
+
+def test_a_stop_asked_of_the_dead_is_answered_at_once_and_of_the_dying_later() -> None:
+    inbox = Inbox()
+    dying, dead = Future[Any](), Future[Any]()
+
+    inbox.close()
+    inbox.put(Envelope(ActorStop(), dying))
+    assert not dying.done()
+    inbox.answer_stops()
+    inbox.put(Envelope(ActorStop(), dead))
+
+    assert [dying.get(timeout=0), dead.get(timeout=0)] == [None, None]
 
 
 def test_closing_wakes_the_reader_even_when_senders_empty_the_inbox() -> None:

@@ -87,6 +87,21 @@ def test_a_name_can_be_given_up() -> None:
     other.stop()
 
 
+def test_giving_up_a_name_that_has_just_passed_on_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, new = Worker.start(), Worker.start()
+    register_name("clock", new)
+
+    # The old holder was seen just before it gave the name up.
+    monkeypatch.setattr("actors._naming.whereis", lambda _name: old)
+    unregister_name("clock")
+
+    assert whereis("clock") is new
+    old.stop()
+    new.stop()
+
+
 def test_the_dead_get_no_name() -> None:
     ref = Worker.start()
     ref.stop()
