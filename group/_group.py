@@ -143,8 +143,13 @@ class Group(Watching, Dispatching, Operating):
         self._tree = start_tree(instance)
         on_down(self._tree, self._gave_up)
         router = Router(instance)
-        instance.channel = instance.node.open_channel(
-            instance.config.name, KIND, router.params(), router
+        # A link may be up before the call returns.
+        instance.node.open_channel(
+            instance.config.name,
+            KIND,
+            router.params(),
+            router,
+            made=instance.use_channel,
         )
         instance.log.info("group_started", shards=instance.config.shards)
 

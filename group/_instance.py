@@ -261,6 +261,10 @@ class Instance:
             for token in tokens:
                 self.channel.send(token, body)
 
+    def use_channel(self, channel: Channel) -> None:
+        """Speak to peers over this channel."""
+        self.channel = channel
+
     def flush(self, tokens: Iterable[int]) -> None:
         """Write what is queued on these links; never in a turn."""
         if self.channel is not None:

@@ -23,7 +23,8 @@ from transport._errors import (
     NotLocalError,
     RemoteError,
 )
-from transport._node import Node, NodeOptions
+from transport._node import Node
+from transport._options import NodeOptions
 from transport._progress import Peer
 from transport._watchers import NodeLost, NodeUp
 

@@ -121,10 +121,16 @@ class Channels:
         self._links: dict[int, Link] = {}
 
     def open(
-        self, name: str, kind: str, params: Params, handler: ChannelHandler
+        self,
+        name: str,
+        kind: str,
+        params: Params,
+        handler: ChannelHandler,
+        made: Callable[[Channel], None],
     ) -> Channel:
         """Make a channel and offer it on all links, soon. Any thread."""
         channel = Channel(next(self._gids), name, kind, params, handler, self)
+        made(channel)
         self._loop.call(partial(self._opened, channel))
         return channel
 

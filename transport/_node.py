@@ -1,17 +1,15 @@
 """This process on the network: its links, its actors, its peers."""
 
-import difflib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self, TypedDict, Unpack
+from typing import Self, Unpack
 
 from actors import AnyRef, NoCurrentActorError, Timeout, at_exit, current
 from transport import _fork as fork
 from transport import _io as io
 from transport._channels import Channel, ChannelHandler, Params
-from transport._config import Join, Options, check, peer_address
-from transport._cookie import Cookie
+from transport._config import Options, check, peer_address
 from transport._core.identity import NodeId
 from transport._engine import Engine
 from transport._errors import (
@@ -21,6 +19,7 @@ from transport._errors import (
     NodeDownError,
     NodeNameInUseError,
 )
+from transport._options import NodeOptions, check_names
 from transport._progress import Peer, Progress
 from transport._ref import RemoteActorRef
 from transport._traffic import ActorTraffic
@@ -31,48 +30,8 @@ GLANCE = 1.0
 STOP_TIMEOUT = 5.0
 
 
-class NodeOptions(TypedDict, total=False):
-    """What `Node.start` takes by name. Durations in seconds.
-
-    Keys:
-        listen: host:port; port 0 takes a free one; None talks to nobody.
-        advertise: host:port under which peers reach this node.
-        join: host:port or dns://host:port, one or several.
-        cookie: The cluster's secret, at least 32 bytes; a tuple while it is changed.
-        heartbeat: Between two signs of life.
-        lease: Silence after which a link is cut; at least three heartbeats.
-        grace: How long a peer without a link may take to come back.
-        hidden: Others do not speak of this node, nor it of them.
-        insecure: No cookie; loopback addresses only.
-        allow_plaintext_network: Links over a network may be read by it.
-        allow_pickle: Whether messages may carry any picklable object.
-        cluster_id: Nodes of another cluster are turned away.
-        require_peers: Links without which the start fails.
-        join_timeout: How long to wait for them.
-        handshake_timeout: How long a stranger may take to prove itself.
-        queue_bytes: Actor messages that may wait for one peer.
-        dns_interval: Between two looks at a dns:// address.
-    """
-
-    listen: str | None
-    advertise: str | None
-    join: Join
-    cookie: Cookie | tuple[Cookie, ...] | None
-    tls: object
-    engine: str
-    heartbeat: float
-    lease: float
-    grace: float
-    hidden: bool
-    insecure: bool
-    allow_plaintext_network: bool
-    allow_pickle: bool
-    cluster_id: str
-    require_peers: int
-    join_timeout: float
-    handshake_timeout: float
-    queue_bytes: int
-    dns_interval: float
+def _ignore(_channel: Channel) -> None:
+    """For openers that need no channel before a link."""
 
 
 class Node:
@@ -106,7 +65,7 @@ class Node:
             RuntimeError: This thread runs an event loop, which would stand still.
         """
         _refuse_event_loop()
-        _check_names(options)
+        check_names(options)
         node = cls(Options(name=name, **options))
         node._open()
         return node
@@ -305,14 +264,25 @@ class Node:
     # -- what travels over links; for group and for the traffic of actors
 
     def open_channel(
-        self, name: str, kind: str, params: Params, handler: ChannelHandler
+        self,
+        name: str,
+        kind: str,
+        params: Params,
+        handler: ChannelHandler,
+        *,
+        made: Callable[[Channel], None] = _ignore,
     ) -> Channel:
         """Offer a named stream to all peers, now and later.
 
-        The handler may hear of links before this returns.
+        Args:
+            name: Peers with a channel of this name and kind are asked to accept.
+            kind: What runs over it, one word.
+            params: What a peer's handler may judge by.
+            handler: Called on the I/O thread, maybe before this returns.
+            made: Gets the channel before the handler hears anything.
         """
         self._check_process()
-        return self._engine.channels.open(name, kind, params, handler)
+        return self._engine.channels.open(name, kind, params, handler, made)
 
     def send_message(
         self, node_id: NodeId, body: bytes, *, bounded: bool = True
@@ -378,12 +348,3 @@ def _refuse_event_loop() -> None:
         raise RuntimeError(
             "start() blocks; use await asyncio.to_thread(Node.start, …)"
         ) from None
-
-
-def _check_names(options: Iterable[str]) -> None:
-    known = NodeOptions.__annotations__
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"unknown option {name!r}{hint}", code="B010")

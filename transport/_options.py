@@ -1,0 +1,63 @@
+"""What `Node.start` takes by name."""
+
+import difflib
+from collections.abc import Iterable
+from typing import TypedDict
+
+from transport._config import Join
+from transport._cookie import Cookie
+from transport._errors import ConfigError
+
+
+class NodeOptions(TypedDict, total=False):
+    """What `Node.start` takes by name. Durations in seconds.
+
+    Keys:
+        listen: host:port; port 0 takes a free one; None talks to nobody.
+        advertise: host:port under which peers reach this node.
+        join: host:port or dns://host:port, one or several.
+        cookie: The cluster's secret, at least 32 bytes; a tuple while it is changed.
+        heartbeat: Between two signs of life.
+        lease: Silence after which a link is cut; at least three heartbeats.
+        grace: How long a peer without a link may take to come back.
+        hidden: Others do not speak of this node, nor it of them.
+        insecure: No cookie; loopback addresses only.
+        allow_plaintext_network: Links over a network may be read by it.
+        allow_pickle: Whether messages may carry any picklable object.
+        cluster_id: Nodes of another cluster are turned away.
+        require_peers: Links without which the start fails.
+        join_timeout: How long to wait for them.
+        handshake_timeout: How long a stranger may take to prove itself.
+        queue_bytes: Actor messages that may wait for one peer.
+        dns_interval: Between two looks at a dns:// address.
+    """
+
+    listen: str | None
+    advertise: str | None
+    join: Join
+    cookie: Cookie | tuple[Cookie, ...] | None
+    tls: object
+    engine: str
+    heartbeat: float
+    lease: float
+    grace: float
+    hidden: bool
+    insecure: bool
+    allow_plaintext_network: bool
+    allow_pickle: bool
+    cluster_id: str
+    require_peers: int
+    join_timeout: float
+    handshake_timeout: float
+    queue_bytes: int
+    dns_interval: float
+
+
+def check_names(options: Iterable[str]) -> None:
+    """Refuse an option that there is not, with a guess at what was meant."""
+    known = NodeOptions.__annotations__
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"unknown option {name!r}{hint}", code="B010")
