@@ -28,6 +28,18 @@ from group._core.requests import (
 )
 from transport import NodeId
 
+_OUTDATED = (Frame, LinkUp, LinkDown, PeerDown, OpenCluster, CloseCluster)
+
+
+def is_outdated_by_rebuild(message: object) -> bool:
+    """Tell whether a shard must not be told this when it has been rebuilt meanwhile.
+
+    `Rebuild` holds all that the directory has said before it was made; a link or a
+    cluster that is long gone would come back. Frames are of that time, too, and what
+    they would have said is sent again, for the new shard begins with a hello.
+    """
+    return isinstance(message, _OUTDATED)
+
 
 class Directory:
     """The clusters of this node and of every peer.

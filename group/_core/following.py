@@ -88,16 +88,15 @@ class Following:
         self.tables.inbound.pop(peer.node, None)
 
     def restart(self, peer: Peer) -> None:
-        """Trust no cursor any more: ask for exact snapshots."""
+        """Trust no cursor any more; the hello that follows asks for exact snapshots."""
         peer.heard = 0
         peer.stale.clear()
-        for cid, copy in self.tables.inbound.get(peer.node, {}).items():
+        peer.behind = peer.token is not None
+        for copy in self.tables.inbound.get(peer.node, {}).values():
             copy.rehash()
             copy.seal = 0
             copy.cursor = None
             copy.staged = None
-            if peer.token is not None:
-                self.turn.send(peer.token, Need(self.shard, cid, None))
 
     def _copy(self, peer: Peer, cid: int) -> Inbound | None:
         """Return our copy of a lane; None when we are not in its cluster."""
@@ -223,7 +222,9 @@ class Following:
         self.clock.see(beat.hlc, self.turn.wall)
         if beat.digest is None or beat.change != self.change:
             return
-        if self._heard(peer) != beat.digest and peer.token is not None:
+        if self._heard(peer) == beat.digest:
+            peer.behind = False
+        elif peer.token is not None:
             self.turn.count("digests_differ")
             self.turn.send(peer.token, HeadsQuery(self.shard))
 

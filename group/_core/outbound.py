@@ -207,6 +207,13 @@ class Outbound:
                 peer.fences.append(number)
         return set(self.peers)
 
+    def fence_again(self, number: int, waiting: set[int]) -> None:
+        """Repeat a fence to the links that have not answered: it may have been lost."""
+        for token in waiting:
+            peer = self.peers.get(token)
+            if peer is not None and peer.hello and number not in peer.fences:
+                self._fence(peer, number)
+
     def _fence(self, peer: Peer, number: int) -> None:
         if peer.token is not None:
             self.turn.send(peer.token, Fence(self.shard, number))

@@ -7,11 +7,13 @@ from transport import NodeId
 class Peer:
     """A node that runs this group, linked or about to come back.
 
+    `behind` is whether frames of it may have been lost by a shard that crashed.
     `interest` is what the peer's catalogue on this link names; `sent` is the position
     up to which each of our lanes has been sent on it (None: send a snapshot).
     """
 
     __slots__ = (
+        "behind",
         "blocked",
         "change",
         "cids",
@@ -40,6 +42,7 @@ class Peer:
         """Forget what belonged to the last link."""
         self.change: int | None = None
         self.hello = False
+        self.behind = False
         self.blocked = False
         self.cids: dict[int, str] = {}
         self.interest: dict[str, int] = {}

@@ -61,5 +61,7 @@ class Retiring:
             return None
         self.condemned.add(mine.n)
         self.turn.count("retired")
-        self.turn.effects.append(Evict(mine.n, ans.cluster, ans.key, shown))
+        # Not an effect yet: effects of a turn that crashes are lost, and nobody would
+        # ever end an actor that is condemned and has no claim any more.
+        self.tables.evictions.append(Evict(mine.n, ans.cluster, ans.key, shown))
         return mine

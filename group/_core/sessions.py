@@ -110,8 +110,7 @@ class Sessions:
 
     def on_hello(self, peer: Peer, message: Hello) -> None:
         """The peer's shard says what it still holds."""
-        if peer.hello:
-            raise MessageError("second hello")
+        # A second one comes from a shard that was restarted and holds nothing now.
         self.following.clock.see(message.hlc, self.turn.wall)
         self.outbound.on_hello(peer, message)
 
@@ -121,8 +120,12 @@ class Sessions:
             self.outbound.heads(peer, peer.token)
 
     def on_fence(self, peer: Peer, message: Fence) -> None:
-        """Frames are applied in order, so all before this one are."""
-        if peer.token is not None:
+        """Frames are applied in order, so all before this one are.
+
+        Not so if the shard was restarted meanwhile and has lost some: it says nothing
+        until it is in step again, and is asked again.
+        """
+        if peer.token is not None and not peer.behind:
             fenced = Fenced(self.following.shard, message.id)
             self.turn.send(peer.token, fenced)
 

@@ -76,6 +76,9 @@ class Shard:
             self.outbound.end_turn()
         if self.tables.changes:
             self._tell()
+        if self.tables.evictions:
+            turn.effects += self.tables.evictions
+            self.tables.evictions.clear()
         if answer is not None:
             turn.effects.append(Reply(answer))
         return turn.effects
@@ -190,6 +193,8 @@ class Shard:
         if self.tables.losing:
             self.retiring.ask(list(self.tables.losing), self.sessions.peers)
         self.outbound.beat(self.tables.clock.last)
+        for number, waiting in self.fences.items():
+            self.outbound.fence_again(number, waiting)
 
     # Links
 
@@ -277,21 +282,34 @@ class Shard:
 
     def _rebuild(self, request: ask.Rebuild) -> object:
         """Take up the tables of a shard that has crashed, maybe in mid-operation."""
+        self.tables.reproject()
+        self.tables.rewatch()
         self.following.change = request.change
         for link in request.links:
             self._resume(link)
+        # Before any lane is closed: what was sent on a link has no seal yet.
+        for lane in self.tables.lanes.values():
+            if lane.head or lane.rows:
+                lane.restart()
+                self.outbound.moved(lane)
         self._drop_unknown({link.node for link in request.links})
         self._match_clusters(dict(request.clusters))
-        for lane in self.tables.lanes.values():
-            lane.restart()
-            self.outbound.moved(lane)
-        self.tables.reproject()
+        self._finish_evictions()
         for peer in self.sessions.peers.values():
             self.following.restart(peer)
+            if peer.token is not None:
+                self.following.hello(peer, peer.token)
         for n in self.tables.watched:
             self.turn.effects.append(Watch(n))
         self.turn.count("rebuilt")
         return ask.DONE
+
+    def _finish_evictions(self) -> None:
+        for evict in self.tables.evictions:
+            lane = self.tables.lanes.get(evict.cluster)
+            row = None if lane is None else lane.rows.get(evict.key)
+            if lane is not None and row is not None and row.n == evict.n:
+                self.local.delete(lane, evict.key, "conflict")
 
     def _match_clusters(self, own: dict[str, int]) -> None:
         for cluster, lane in list(self.tables.lanes.items()):
@@ -310,7 +328,9 @@ class Shard:
         if link.change is not None:
             peer.add(list(link.clusters))
             peer.change = link.change
+            # Its hello may have come to the shard that crashed, and is not repeated.
             peer.hello = True
+            self.following.keep_only(peer)
 
     def _drop_unknown(self, known: set[NodeId]) -> None:
         for node in list(self.tables.inbound):

@@ -7,6 +7,7 @@ shard that is restarted takes them up again. One writer: the turn of their shard
 from typing import NamedTuple
 
 from group._core.conflict import Rank, winner
+from group._core.effects import Evict
 from group._core.hlc import Clock
 from group._core.keys import shard_of
 from group._core.lanes import Inbound, Lane
@@ -52,6 +53,7 @@ class Tables:
         # What the running turn has changed and nobody has been told yet. A turn that
         # crashes leaves it here, so that its successor can tell.
         self.changes: list[Change] = []
+        self.evictions: list[Evict] = []
 
     def owns(self, cluster: str, key: str) -> bool:
         """Tell whether a key belongs to this shard."""
@@ -100,15 +102,19 @@ class Tables:
         members = groups.get(key)
         if new is not None:
             if members is None:
-                members = groups[key] = Members()
-                self._index(GROUPS, cluster).add(key)
-            members.put(new)
+                # With its first member: nobody ever sees an empty group.
+                groups[key] = Members(new)
+            else:
+                members.put(new)
         elif members is not None and old is not None:
             members.pop(old)
             if not members.rows:
                 del groups[key]
-                self._index(GROUPS, cluster).discard(key)
         self._changed(GROUPS, cluster, key, old, new, reason)
+        if new is not None and members is None:
+            self._index(GROUPS, cluster).add(key)
+        elif new is None and key not in groups:
+            self._index(GROUPS, cluster).discard(key)
 
     def _project_claim(
         self, cluster: str, key: str, old: Row | None, new: Row | None, reason: object
@@ -162,12 +168,13 @@ class Tables:
         registry = self.views[cluster].registry
         if new is not None:
             registry[key] = new
-            if old is None:
-                self._index(REGISTRY, cluster).add(key)
         elif old is not None:
             del registry[key]
-            self._index(REGISTRY, cluster).discard(key)
         self._changed(REGISTRY, cluster, key, old, new, reason)
+        if new is None:
+            self._index(REGISTRY, cluster).discard(key)
+        elif old is None:
+            self._index(REGISTRY, cluster).add(key)
 
     def _changed(
         self,
@@ -178,6 +185,11 @@ class Tables:
         new: Row | None,
         reason: object,
     ) -> None:
+        """Note a change of the view right after it, before anything that may fail.
+
+        A change that is not noted is never told; an index that is left behind by a
+        crash is made anew by `reproject`.
+        """
         if old is None and new is None:
             return
         if old is not None and new is not None and _looks_same(old, new):
@@ -190,11 +202,17 @@ class Tables:
             index = self.prefixes[(kind, cluster)] = PrefixIndex()
         return index
 
+    def rewatch(self) -> None:
+        """Make the list of watched actors from the own rows anew."""
+        for cluster, lane in self.lanes.items():
+            for row in lane.rows.values():
+                self.watched.setdefault(row.n, {})[cluster] = None
+
     def reproject(self) -> None:
         """Make the view of this shard from the rows anew; differences become events."""
         self.contested.clear()
         self.losing.clear()
-        for cluster, view in self.views.items():
+        for cluster, view in list(self.views.items()):
             claims, members = self._expected(cluster)
             self._repair_registry(cluster, view, claims)
             self._repair_groups(cluster, view, members)
@@ -202,7 +220,7 @@ class Tables:
 
     def _reindex(self) -> None:
         indexes: dict[tuple[str, str], PrefixIndex] = {}
-        for cluster, view in self.views.items():
+        for cluster, view in list(self.views.items()):
             for kind, keys in ((REGISTRY, view.registry), (GROUPS, view.groups)):
                 index = indexes[(kind, cluster)] = PrefixIndex()
                 for key in list(keys):

@@ -21,9 +21,9 @@ class Members:
 
     __slots__ = ("_copy", "rows", "version")
 
-    def __init__(self) -> None:
-        self.rows: dict[Member, Row] = {}
-        self.version = 0
+    def __init__(self, first: Row) -> None:
+        self.rows: dict[Member, Row] = {(first.origin, first.n): first}
+        self.version = 1
         self._copy: tuple[int, tuple[Row, ...]] = (0, ())
 
     def put(self, row: Row) -> None:
