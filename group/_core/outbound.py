@@ -53,7 +53,7 @@ class Outbound:
         for cluster in self._shared(peer):
             lane = self.tables.lanes[cluster]
             self._position(peer, lane, have.get(lane.cid))
-        self.pump(peer)
+        self.pump(peer, forced=bool(peer.fences))
         for fence in peer.fences:
             self._fence(peer, fence)
         peer.fences.clear()
