@@ -307,4 +307,7 @@ def test_whatever_happened_all_end_up_linked_once(seeds: Sequence[int]) -> None:
             for peer in life.mesh.peers():
                 assert peer.node in others or peer.state is State.DOWN
     print(total)
-    assert {"race", "already_linked", "name_in_use"} <= total.keys() or len(seeds) < 20
+    # What a run of this size can hardly miss, so that it is known to be tried.
+    likely = {"race", "already_linked"} if len(seeds) >= 50 else set()
+    rare = {"name_in_use"} if len(seeds) >= 1000 else set()
+    assert likely | rare <= total.keys()
