@@ -235,8 +235,7 @@ class Actor(pykka.ThreadingActor):
         del exception_type, traceback  # Both are in the value.
         if exception_value is not None:
             crash = Crash.of(exception_value)
-            if not isinstance(self._cell.verdict, Crash):
-                self._cell.verdict = crash
+            self._cell.verdict = crash
             log.error(
                 "actor_crashed", actor=self, error=crash, traceback=crash.traceback
             )

@@ -94,6 +94,17 @@ def test_a_chain_without_a_circle_is_answered() -> None:
         ref.stop()
 
 
+def test_two_who_ask_each_other_in_turn_are_answered() -> None:
+    one, two = Caller.start(), Caller.start()
+
+    for _ in range(2):
+        assert one.proxy().chain([two]).get(timeout=5) == "end"
+        assert two.proxy().chain([one]).get(timeout=5) == "end"
+
+    one.stop()
+    two.stop()
+
+
 def test_a_wait_with_a_time_limit_does_not_refuse_others() -> None:
     one, two = Caller.start(), Caller.start()
 

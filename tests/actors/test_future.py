@@ -137,6 +137,21 @@ def test_an_exception_that_cannot_be_copied_is_raised_as_it_is(
         assert caught.value is odd
 
 
+def test_an_exception_that_copies_to_something_else_is_raised_as_it_is(
+    future: Future[Any],
+) -> None:
+    class StrangeError(Exception):
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (str, ("no exception",))
+
+    strange = StrangeError()
+    future.set_exception((StrangeError, strange, None))
+
+    for _ in range(2):
+        with pytest.raises(StrangeError):
+            future.get(timeout=0)
+
+
 def test_callbacks_are_called_once_even_if_one_fails(future: Future[Any]) -> None:
     calls: list[object] = []
 
@@ -187,20 +202,26 @@ def test_a_hook_that_takes_long_is_waited_for_no_longer_than_said(
 ) -> None:
     go, busy = threading.Event(), threading.Event()
 
-    def hook(_timeout: float | None) -> bool:
+    calls: list[float | None] = []
+
+    def hook(timeout: float | None) -> bool:
+        calls.append(timeout)
         busy.set()
         return go.wait(5)
 
     future.set_get_hook(hook)
-    first = threading.Thread(target=future.get)
-    first.start()
+    readers = [threading.Thread(target=future.get) for _ in range(3)]
+    for reader in readers:
+        reader.start()
     busy.wait(5)
 
     with pytest.raises(Timeout):
         future.get(timeout=0.01)
     go.set()
-    first.join(5)
+    for reader in readers:
+        reader.join(5)
     assert future.get(timeout=5) is True
+    assert calls == [None]
 
 
 def test_map_filter_join_and_reduce_work_as_in_pykka(future: Future[Any]) -> None:

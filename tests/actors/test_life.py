@@ -29,6 +29,7 @@ from actors import (
     whereis,
 )
 from actors import register_name as give_name
+from actors._live import live
 
 
 class Echo(Actor):
@@ -242,6 +243,18 @@ def test_when_stop_answers_names_are_free_and_watchers_are_told() -> None:
     assert seen == [("normal", None)]
 
 
+def test_a_stop_is_not_answered_before_the_watchers_are_told() -> None:
+    go, answered = threading.Event(), []
+    ref = Echo.start()
+    ref.tell(lambda: go.wait(5))
+    stop = ref.stop(block=False)
+    on_down(ref, lambda _: answered.append(stop.done()))
+    go.set()
+
+    assert stop.get(timeout=5) is True
+    assert answered == [False]
+
+
 def test_all_who_ask_for_the_stop_are_answered() -> None:
     go = threading.Event()
     ref = Echo.start()
@@ -368,6 +381,7 @@ def test_numbers_of_actors_are_never_given_twice() -> None:
         ref.stop()
     assert [by_actor_id(number) for number in numbers] == [None, None, None]
     assert actor_id(refs[0]) == numbers[0]
+    assert not live.keys() & set(numbers)
 
 
 def test_a_plain_pykka_actor_has_a_number_while_it_lives() -> None:

@@ -1,5 +1,6 @@
 """Links and exit signals: Erlang's rules, one test per rule."""
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -17,6 +18,7 @@ from actors import (
     Exit,
     Mailbox,
     deliver_exit,
+    kill,
     link,
     mailbox,
     monitor,
@@ -94,6 +96,13 @@ def holding(busy: threading.Event, go: threading.Event) -> Callable[[], bool]:
         return go.wait(5)
 
     return hold
+
+
+def join(ref: actors.ActorRef[Any]) -> None:
+    """Wait for the end of an actor's thread."""
+    thread = ref.cell.thread
+    assert thread is not None
+    thread.join(5)
 
 
 def settled(ref: Ref) -> bool:
@@ -366,7 +375,9 @@ def test_signals_to_the_dead_are_dropped() -> None:
 
 
 @pytest.mark.parametrize("cls", [Worker, Keeper, Plain])
-def test_a_kill_cannot_be_trapped_and_runs_no_hook(cls: type[Any]) -> None:
+def test_a_kill_cannot_be_trapped_and_runs_no_hook(
+    cls: type[Any], caplog: pytest.LogCaptureFixture
+) -> None:
     hooks: list[str] = []
 
     names = {"on_stop": lambda _self: hooks.append("stop")}
@@ -382,12 +393,52 @@ def test_a_kill_cannot_be_trapped_and_runs_no_hook(cls: type[Any]) -> None:
     thread.join(5)
     assert not thread.is_alive()
     assert hooks == []
+    assert "abandoned" not in caplog.text
+
+
+def test_an_actor_killed_before_its_thread_runs_does_nothing() -> None:
+    hooks: list[str] = []
+
+    class Stillborn(Worker):
+        def _start_actor_loop(self) -> None:
+            kill(self.actor_ref)
+            super()._start_actor_loop()
+
+        def on_start(self) -> None:
+            hooks.append("start")
+
+    ref = Stillborn.start()
+
+    assert death(ref) == "killed"
+    join(ref)
+    assert hooks == []
+
+
+def test_an_actor_killed_while_it_takes_up_its_stop_runs_no_hook() -> None:
+    hooks: list[str] = []
+
+    class Hooked(Worker):
+        def on_stop(self) -> None:
+            hooks.append("stop")
+
+    ref = Hooked.start()
+
+    def valid() -> bool:
+        kill(ref)
+        return True
+
+    stop_with(ref, "shutdown", valid=valid)
+
+    assert death(ref) == "killed"
+    join(ref)
+    assert hooks == []
 
 
 @pytest.mark.parametrize("cls", [Worker, Plain])
 def test_a_kill_in_the_middle_of_a_message_answers_everybody_at_once(
-    cls: type[Any], eventually: Eventually
+    cls: type[Any], eventually: Eventually, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "actors")
     go, busy = threading.Event(), threading.Event()
     ref: Ref = cls.start()
     running = ref.ask(holding(busy, go), block=False)
@@ -409,8 +460,10 @@ def test_a_kill_in_the_middle_of_a_message_answers_everybody_at_once(
     assert [thread.name for thread in orphans()] == [
         thread.name for thread in threading.enumerate() if cls.__name__ in thread.name
     ]
+    assert "actor_thread_abandoned" in caplog.text
     go.set()
     eventually(lambda: orphans() == [])
+    assert "abandoned_actor_thread_ended" in caplog.text
 
 
 def test_a_kill_spreads_as_killed() -> None:

@@ -12,7 +12,7 @@ import pytest
 def run(program: str, timeout: float = 20.0) -> subprocess.CompletedProcess[str]:
     """Run a program of its own and give what it said."""
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,
         timeout=timeout,
