@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors import mailbox
+from actors import exit, mailbox
 from tests.conftest import Eventually
 from tests.transport.strangers import SECRET, frozen, warnings
 from transport import (
@@ -347,3 +347,76 @@ def test_a_killed_process_is_down_in_a_moment(a: Node, eventually: Eventually) -
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_name_is_looked_up_before_it_is_dialled(a: Node) -> None:
+    port = a.address.rpartition(":")[2]
+    with Node.start("b", cookie=SECRET, join=f"localhost:{port}") as b:
+        assert names(b) == ["a"]
+
+
+def test_all_addresses_of_a_dns_name_are_dialled(
+    a: Node, eventually: Eventually
+) -> None:
+    port = a.address.rpartition(":")[2]
+    with Node.start("b", cookie=SECRET, join=f"dns://localhost:{port}") as b:
+        eventually(lambda: names(b) == ["a"])
+    with Node.start("c", cookie=SECRET) as c:
+        c.join(f"dns://localhost:{port}")
+        eventually(lambda: names(c) == ["a"])
+
+
+def test_a_name_that_nobody_knows_is_said_and_tried_again(
+    caplog: pytest.LogCaptureFixture, eventually: Eventually
+) -> None:
+    with Node.start("b", cookie=SECRET) as b:
+        b.join("nowhere.invalid:1")
+        b.join("dns://nowhere.invalid:1")
+        eventually(lambda: len(warnings(caplog)) >= 2, 20)
+
+    assert any("cannot join nowhere.invalid:1" in line for line in warnings(caplog))
+    assert any(line.startswith("name_not_resolved") for line in warnings(caplog))
+
+
+def test_a_lost_lookup_is_tried_again(a: Node, eventually: Eventually) -> None:
+    with Node.start("b", cookie=SECRET) as b:
+        asked = threading.Event()
+        b._engine._doors.resolve = lambda _address: asked.set()
+        b.join(f"localhost:{a.address.rpartition(':')[2]}")
+        assert asked.wait(5)
+
+        rows = b._engine._supervisor.which_children()
+        discovery = next(row.ref for row in rows if row.id == "discovery")
+        assert discovery is not None
+        exit(discovery, "killed by a test")
+
+        eventually(lambda: names(b) == ["a"], 10)
+
+
+def test_dropped_messages_are_said_once(
+    a: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address, queue_bytes=1000) as b:
+        go_on = frozen(a)
+        while b.send_message(a.id, bytes(100_000)):
+            pass
+        for _ in range(10):
+            assert not b.send_message(a.id, bytes(100_000))
+        go_on.set()
+
+    (line,) = [w for w in warnings(caplog) if w.startswith("messages_dropped")]
+    assert "peer=a" in line
+
+
+def test_without_a_file_descriptor_a_node_waits_and_links_live_on(
+    a: Node, caplog: pytest.LogCaptureFixture, eventually: Eventually
+) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address) as b:
+        real = a._engine._doors._listener
+        assert real is not None
+        a._engine._doors._pause_accepting(real, OSError(24, "Too many open files"))
+        with Node.start("c", cookie=SECRET, join=a.address) as c:
+            eventually(lambda: names(c) == ["a", "b"])
+            assert b.ping("a", timeout=5) > 0
+
+    assert [line for line in warnings(caplog) if "too many open files" in line]

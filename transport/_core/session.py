@@ -147,7 +147,11 @@ class Session:
             yield from self._proven(self._proof)
             data = self._handshake.rest()
         for frame in self._reader.feed(data):
-            yield from self._frame(frame)
+            # The usual case first and without another generator: it is hot.
+            if self.open and frame.kind is not Kind.CONTROL:
+                yield frame
+            else:
+                yield from self._others(frame)
 
     def _proven(self, proof: Proof) -> Iterator[Event]:
         self._reader = FrameReader(proof.receive_key)
@@ -155,10 +159,7 @@ class Session:
         if self._dialler:
             yield Proven(proof.node, proof.token)
 
-    def _frame(self, frame: Frame) -> Iterator[Event]:
-        if self.open and frame.kind is not Kind.CONTROL:
-            yield frame
-            return
+    def _others(self, frame: Frame) -> Iterator[Event]:
         if frame.kind is not Kind.CONTROL:
             raise ProtocolError("frame before READY", reason="order")
         message = control.decode(frame.body)
