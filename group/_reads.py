@@ -41,7 +41,12 @@ class Reads(Verbs):
             InvalidKeyError: Not a key.
             StoppedError: The group is stopped.
         """
-        row = self._view(cluster).registry.get(key)
+        registry = self._view(cluster).registry
+        try:
+            row = registry.get(key)
+        except TypeError:
+            # Not hashable, and so not a key; the check says that better.
+            row = None
         if row is None:
             self._check_absent(key)
             return None
@@ -105,7 +110,7 @@ class Reads(Verbs):
     def member_count(self, key_or_prefix: str, *, cluster: str | None = None) -> int:
         """Return how many members a group has, or all groups under a prefix."""
         view = self._view(cluster)
-        keys = self._keys_under(GROUPS, key_or_prefix, cluster)
+        keys = self._keys_under(GROUPS, check_key(key_or_prefix), cluster)
         groups = [view.groups.get(key) for key in keys]
         return sum(len(group.rows) for group in groups if group is not None)
 
@@ -217,7 +222,7 @@ class Reads(Verbs):
     ) -> list[Row]:
         groups = self._view(cluster).groups
         found: list[Row] = []
-        for key in self._keys_under(GROUPS, key_or_prefix, cluster):
+        for key in self._keys_under(GROUPS, check_key(key_or_prefix), cluster):
             group = groups.get(key)
             if group is not None:
                 found += group.snapshot()

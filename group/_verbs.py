@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from actors import AnyRef, Timeout, class_name, current
+from actors import AnyRef, Timeout, class_name, current, is_ref
 from group._clock import monotonic, wall_ms
 from group._core.arguments import check_timeout
+from group._core.errors import shown
 from group._core.keys import shard_of
 from group._core.requests import (
     Condemned,
@@ -51,7 +52,10 @@ class Verbs:
 
     def _owner(self, actor: AnyRef | None) -> tuple[AnyRef, int]:
         """Return an actor of this node and its number."""
+        self._check_running()
         ref = current() if actor is None else actor
+        if not is_ref(ref):
+            raise TypeError(f"{shown(ref)} is no actor ref")
         try:
             n = self._instance.node.adopt(ref)
         except TransportNotLocalError as error:
