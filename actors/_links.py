@@ -30,8 +30,6 @@ def link(ref: AnyRef, *, me: AnyRef | None = None) -> None:
         NoCurrentActorError: This is a plain thread and no `me` was given.
     """
     here = current() if me is None else me
-    if here is ref:
-        return
     if isinstance(ref, ForeignRef):
         _link_foreign(here, ref)
         return

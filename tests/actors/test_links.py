@@ -147,6 +147,7 @@ def test_a_link_is_single_however_often_it_is_made() -> None:
     linked(here, there)
     linked(here, there)
     linked(there, here)
+    assert len(there.cell.watches) == 1
 
     there.stop()
 

@@ -167,11 +167,11 @@ def test_iteration_ends_with_the_mailbox() -> None:
 def test_a_mailbox_can_be_named() -> None:
     with mailbox("front") as me:
         assert whereis("front") is me.ref
-        with (
-            pytest.raises(ActorError, match="'front' is already registered"),
-            mailbox("front"),
-        ):
+        second = mailbox("front")
+        with pytest.raises(ActorError, match="'front' is already registered"), second:
             pass
+        assert not second.ref.is_alive()
+        assert second.ref not in pykka.ActorRegistry.get_all()
         assert current() is me.ref
 
     assert whereis("front") is None

@@ -39,6 +39,18 @@ def test_messages_come_in_the_order_of_their_times() -> None:
         assert heard == [0.0, 0.02, 0.04, 0.06]
 
 
+def test_a_short_time_is_kept_beside_a_long_one() -> None:
+    with mailbox() as me:
+        long = tell_after(me.ref, 600, "long")
+        # The clock must be asleep for the long one by now, or it would look again.
+        me.ref.tell("settled")
+        me.receive(timeout=5)
+        tell_after(me.ref, 0.01, "short")
+
+        assert me.receive(timeout=5) == "short"
+        assert long.cancel()
+
+
 def test_equal_times_keep_the_order_of_the_calls() -> None:
     with mailbox() as me:
         for number in range(20):
@@ -56,6 +68,25 @@ def test_a_cancelled_message_never_comes() -> None:
 
         with pytest.raises(Timeout):
             me.receive(timeout=0.1)
+
+
+def test_a_cancelled_message_is_not_even_put_in_the_inbox() -> None:
+    done = threading.Event()
+    with mailbox() as me:
+        tell_after(me.ref, 0.01, "never").cancel()
+        after(0.02, done.set)
+
+        assert done.wait(5)
+        assert len(me.actor_inbox) == 0
+
+
+def test_an_action_that_ran_cannot_be_called_off() -> None:
+    done = threading.Event()
+    timer = after(0.0, done.set)
+
+    assert done.wait(5)
+
+    assert not timer.cancel()
 
 
 @pytest.mark.parametrize("base", [Actor, pykka.ThreadingActor])
