@@ -237,14 +237,33 @@ def test_a_repeated_frame_ends_the_link(
     assert "was next" in line
 
 
-def test_a_crowd_of_silent_callers_does_not_keep_a_friend_out(victim: Node) -> None:
-    crowd = [call(victim) for _ in range(70)]
-    try:
-        with Node.start("late", cookie=SECRET, join=victim.address) as late:
-            late.wait_peers(1, 5)
-    finally:
-        for sock in crowd:
-            sock.close()
+def test_a_crowd_of_silent_callers_does_not_keep_a_friend_out() -> None:
+    with Node.start("patient", cookie=SECRET, handshake_timeout=60.0) as node:
+        crowd = [call(node) for _ in range(65)]
+        try:
+            # The newest stranger replaces the oldest, long before the deadline.
+            assert read_to_end(crowd[0]) == b""
+            crowd[1].settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                crowd[1].recv(1)
+            with Node.start("late", cookie=SECRET, join=node.address) as late:
+                late.wait_peers(1, 5)
+        finally:
+            for sock in crowd:
+                sock.close()
+
+
+def test_without_a_cookie_nobody_beyond_this_machine_is_met(
+    caplog: pytest.LogCaptureFixture,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Node.start("open", insecure=True, join="192.0.2.1:9") as node:
+        eventually(lambda: "for this machine only" in " ".join(warnings(caplog)))
+        monkeypatch.setattr("transport._doors.is_loopback", lambda _host: False)
+        assert read_to_end(call(node)) == b""
+
+    assert any("not on this machine, and no cookie" in w for w in warnings(caplog))
 
 
 def test_a_node_listens_on_this_machine_only_by_default() -> None:
