@@ -97,11 +97,15 @@ class _Clock:
         """Count a called-off timer, and sweep when they are most of the heap."""
         with self._changed:
             self._called_off += 1
-            if self._called_off <= max(_SWEEP_AT, len(self._entries) // 2):
-                return
-            self._entries = [entry for entry in self._entries if entry.timer.pending]
-            heapq.heapify(self._entries)
-            self._called_off = 0
+            if self._called_off > max(_SWEEP_AT, len(self._entries) // 2):
+                self._entries = [
+                    entry for entry in self._entries if entry.timer.pending
+                ]
+                heapq.heapify(self._entries)
+                self._called_off = 0
+            if self._entries and not self._entries[0].timer.pending:
+                # It is the one that the thread waits for.
+                self._changed.notify()
 
     def waiting(self) -> int:
         """How many entries are kept."""
@@ -110,15 +114,16 @@ class _Clock:
 
     def _run(self) -> None:
         while (entry := self._next()) is not None:
-            if entry.timer.pending:
-                with Contained("timer_action_failed"):
-                    entry.action()
+            with Contained("timer_action_failed"):
+                entry.action()
             del entry
 
     def _next(self) -> _Entry | None:
         """Wait for the next due entry; None when there was no work for a while."""
         with self._changed:
             while True:
+                while self._entries and not self._entries[0].timer.pending:
+                    heapq.heappop(self._entries)
                 if not self._entries:
                     self._changed.wait(_LINGER)
                     if not self._entries:

@@ -290,10 +290,13 @@ def test_without_the_hooks_a_thread_waits_for_the_flag(
     monkeypatch.setattr("actors._adopt.Hooks.usable", False)
     ref = Plain.start()
     witness = Witness(ref)
+    waiting = [t for t in threading.enumerate() if t.name == "actors-reaper-flag"]
+    assert len(waiting) == 1
 
     ref.stop()
 
     assert witness.reason() == "normal"
+    waiting[0].join(5)
 
 
 def test_this_python_has_what_the_hooks_need() -> None:
