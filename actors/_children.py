@@ -93,8 +93,6 @@ class Record:
 class Children:
     """All children of one supervisor, in start order.
 
-    `gave_up` says that the supervisor ends because it restarted too often.
-
     Args:
         owner: The supervisor.
         on_end: Called in the thread of a child that has ended; must not block.
@@ -102,7 +100,6 @@ class Children:
 
     def __init__(self, owner: AnyRef, on_end: Callable[[Record, Life], None]) -> None:
         self.owner = owner
-        self.gave_up = False
         self._on_end = on_end
         self._records: dict[Hashable, Record] = {}
         # By actor number. A child's own thread takes it out: one dict operation.

@@ -193,7 +193,7 @@ class Overseer(Actor):
             record.last_reason,
         )
         record.down(record.last_reason)
-        self._children.gave_up = True
+        self.actor_ref.gave_up = True
         self._end_tree()
 
     def _end_tree(self) -> None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import pykka
 
-from actors import _roster as roster
 from actors._life import Life, begin_life
 from actors._log import log
 from actors._restart import orderly
 from actors._spec import ChildSpec, child
+from actors._supervisor_ref import OverseerRef
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -74,12 +74,11 @@ def _serve(root: ChildSpec | Startable | AnyRef) -> bool:
         if life is None:
             return False
         life.await_up(spec)
-        children = roster.children_of(life.number)
         life.watch(lambda: news.put("the root has ended"))
         why = news.get()
     log.info("stopping", actor=life.ref, why=why)
-    gave_up = children is not None and children.gave_up
     if life.ended:
+        gave_up = isinstance(life.ref, OverseerRef) and life.ref.gave_up
         return gave_up or not orderly(life.reason)
     _stop(life, spec)
     return False

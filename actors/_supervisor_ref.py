@@ -32,7 +32,12 @@ class OverseerRef(ActorRef[A], Generic[A]):
     A request waits while the supervisor starts or stops children. Without `timeout`
     a change takes as long as the children it concerns may take; when a `timeout`
     passes, the request is carried out all the same, later.
+
+    Attributes:
+        gave_up: Whether it ended because it had restarted too often.
     """
+
+    gave_up: bool = False
 
     def __enter__(self) -> Self:
         """Stop the tree when the `with` block ends."""

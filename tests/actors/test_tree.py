@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from actors import Supervisor, child, tree
+from actors import _roster as roster
 from tests.actors.crew import Boss, Company, Log, Plain, Worker, ref_of, team, worker
 from tests.conftest import Eventually
 
@@ -97,7 +98,17 @@ def test_any_actor_can_be_the_root(log: Log) -> None:
     assert str(tree(ref)) == "Worker running"
 
     ref.stop()
+    ref.actor_inbox.nudge()
     assert str(tree(ref)) == "Worker down"
+
+
+def test_supervisors_that_have_ended_are_forgotten(log: Log) -> None:
+    company = Company.start(log)
+    before = set(roster.everyone())
+
+    company.stop()
+
+    assert len(before - set(roster.everyone())) == 3
 
 
 def test_a_busy_supervisor_is_shown_without_waiting(log: Log) -> None:
