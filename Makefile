@@ -19,10 +19,11 @@ check:
 test:
 	$(BIN)/pytest
 
-# More histories: make sim SEEDS=1000000. Replay one: pytest tests/sim --seed N.
-SEEDS ?= 10000
+# More histories: make sim HISTORIES=1000000. A failure prints the line that replays it.
+HISTORIES ?= 10000
+PROFILE ?= standard
 sim:
-	$(BIN)/pytest tests/sim --seeds $(SEEDS) --timeout 0
+	$(BIN)/python -m tests.sim --histories $(HISTORIES) --profile $(PROFILE)
 
 bench:
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,166 @@
+"""What must hold at every turn of every shard. Names as in the protocol.
+
+Nothing here trusts the tables under test more than it must: positions are compared
+with what the origin recorded, monitors' stories with the views, ends of actors with
+what their callers knew.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from group._core import effects
+from group._core import messages as wire
+from group._core import requests as ask
+from group._core.keys import shard_of
+from group._core.lanes import Inbound
+from tests.sim.profiles import SHARDS
+from transport import NodeId
+
+if TYPE_CHECKING:
+    from tests.sim.host import Host
+    from tests.sim.world import World
+
+Claim = tuple[NodeId, int, int]
+"""Origin, actor, stamp."""
+
+# Turns of these change no row and no position, and most turns are of these: they are
+# checked now and then, the others always.
+QUIET = {
+    *(ask.Tick, ask.Settle, ask.Blocked, ask.Writable),
+    *(wire.Beat, wire.HeadsQuery, wire.Heads, wire.Need, wire.Hello),
+    *(wire.Ask, wire.Fence, wire.Fenced),
+}
+NOW_AND_THEN = 8
+
+
+class Checks:
+    """Watches all hosts of a history."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.turns = 0
+        # The hash of each lane at each of its positions, as its origin had it.
+        self.history: dict[tuple[NodeId, int, int], dict[int, int]] = {}
+        self.cursors: dict[tuple[NodeId, NodeId, int, int], int] = {}
+        self.kills: set[tuple[NodeId, int, str, str]] = set()
+        # Claims that each host has seen of others, and which of them each of its own
+        # claims came after.
+        self.seen: dict[tuple[NodeId, str, str], set[Claim]] = {}
+        self.after: dict[tuple[NodeId, int, str, str], frozenset[Claim]] = {}
+
+    def after_turn(self, host: "Host", index: int, message: object) -> None:
+        """Check one shard after one of its turns."""
+        self.turns += 1
+        now_and_then = self.turns % NOW_AND_THEN == 0
+        what = message.message if isinstance(message, ask.Frame) else message
+        if type(what) in QUIET and not now_and_then:
+            return
+        self._record(host, index)
+        self._raise(host, self.positions(host, index))
+        # What a shard has changed before it failed is told by its successor.
+        if not any(host.replica.down):
+            views = host.replica.views
+            self._raise(host, host.stories.check(views, thoroughly=now_and_then))
+        if isinstance(message, ask.ActorDown):
+            self._raise(host, rows_of_the_dead(host, index, message.n))
+        if isinstance(message, ask.Rebuild):
+            self._raise(host, rows_lost(host, index))
+
+    def _raise(self, host: "Host", problems: Iterator[str]) -> None:
+        for words in problems:
+            self.world.problem(f"{host.name} {words}")
+
+    def _record(self, host: "Host", index: int) -> None:
+        for lane in host.replica.tables[index].lanes.values():
+            at = (host.node, lane.cid, index)
+            positions = self.history.get(at)
+            if positions is None:
+                positions = self.history[at] = {}
+            positions[lane.head] = lane.hash()
+
+    def positions(self, host: "Host", index: int) -> Iterator[str]:
+        """A1, A2: copies are prefixes of their origin, and never go back."""
+        for node, copies in host.replica.tables[index].inbound.items():
+            for copy in copies.values():
+                yield from self._position(host, index, node, copy)
+
+    def _position(
+        self, host: "Host", index: int, node: NodeId, copy: Inbound
+    ) -> Iterator[str]:
+        at = (host.node, node, copy.cid, index)
+        cursor = copy.cursor
+        if cursor is None:
+            self.cursors.pop(at, None)
+            return
+        before = self.cursors.get(at)
+        if cursor == before and not copy._touched:
+            return
+        self.cursors[at] = cursor
+        known = self.history.get((node, copy.cid, index), {})
+        if copy.hash() != (known.get(cursor) if cursor else 0):
+            yield f"A1 <-{node} lane {copy.cid}/{index} at {cursor}"
+        if before is not None and cursor < before:
+            yield f"A2 <-{node} lane {copy.cid}/{index} went back to {cursor}"
+        self._see(host, node, copy)
+
+    # A4: nobody is ended by a claim that its node had seen when it registered
+
+    def _see(self, host: "Host", node: NodeId, copy: Inbound) -> None:
+        for key, row in copy.rows.items():
+            if isinstance(key, str):
+                at = (host.node, copy.cluster, key)
+                self.seen.setdefault(at, set()).add((node, row.n, row.stamp))
+
+    def registered(self, host: "Host", request: ask.Register) -> None:
+        """A claim was made, or renewed."""
+        seen = self.seen.get((host.node, request.cluster, request.key), ())
+        at = (host.node, request.n, request.cluster, request.key)
+        self.after.setdefault(at, frozenset(seen))
+
+    # A3: an actor is ended once for a claim, by its own node
+
+    def evicted(self, host: "Host", effect: effects.Evict) -> None:
+        """A loser is ended."""
+        winner = effect.winner
+        victim = (host.node, effect.n, effect.cluster, effect.key)
+        claim = (winner.origin, winner.n, winner.stamp)
+        if victim in self.kills:
+            self.world.problem(f"A3 {victim} ended twice")
+        if winner.origin == host.node:
+            self.world.problem(f"A3 {victim} ended by a claim of its own node")
+        # With a rank a claim that was seen, and lost with its node, may return to win.
+        if claim in self.after.get(victim, ()) and not self.world.profile.ranked:
+            self.world.problem(f"A4 {victim} ended by a claim that it came after")
+        self.kills.add(victim)
+        # While an answer travels its claim may end: on slow links that is no wonder,
+        # and no protocol can help.
+        where = "_on_slow_links" if self.world.network.slow else ""
+        self.world.count(f"kills{where}")
+        if not self._lives(effect):
+            self.world.count(f"needless_kills{where}")
+
+    def _lives(self, effect: effects.Evict) -> bool:
+        winner = effect.winner
+        host = self.world.hosts.get(winner.origin.name)
+        if host is None or host.node != winner.origin:
+            return False
+        index = shard_of(effect.cluster, effect.key, SHARDS)
+        lane = host.replica.tables[index].lanes.get(effect.cluster)
+        row = None if lane is None else lane.rows.get(effect.key)
+        return row is not None and (row.n, row.stamp) == (winner.n, winner.stamp)
+
+
+def rows_of_the_dead(host: "Host", index: int, n: int) -> Iterator[str]:
+    """A7: no own row is of an actor whose end has been handled."""
+    for cluster, lane in host.replica.tables[index].lanes.items():
+        if any(row.n == n for row in lane.rows.values()):
+            yield f"A7 {cluster!r}/{index} holds a row of dead actor {n}"
+
+
+def rows_lost(host: "Host", index: int) -> Iterator[str]:
+    """No row of a live actor is lost by a shard that fails."""
+    for cluster, lane in host.replica.tables[index].lanes.items():
+        for row_key in host.ledger.rows(cluster):
+            key = row_key if isinstance(row_key, str) else row_key[0]
+            if shard_of(cluster, key, SHARDS) == index and row_key not in lane.rows:
+                yield f"I2 {cluster!r}/{index} has lost {row_key}"
