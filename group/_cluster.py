@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from actors import AnyRef
 from group._core.events import Entry, Record
 from group._core.keys import ALL, Pattern
+from group._errors import StoppedError
 from group._reads import Extract, Kind
 
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ class Cluster:
         trace: TracebackType | None,
     ) -> None:
         if self._ours:
-            self.group.disconnect(self.name)
+            # The group's end was the end of its clusters.
+            with suppress(StoppedError):
+                self.group.disconnect(self.name)
 
     def __repr__(self) -> str:
         return f"<Cluster {self.name!r} of {self.group.name!r}>"

@@ -11,6 +11,7 @@ from typing import Self, TypedDict, Unpack, overload
 
 from actors import (
     Actor,
+    Cancel,
     ChildSpec,
     SupervisorRef,
     Timeout,
@@ -32,7 +33,6 @@ from group._core.config import (
 from group._core.keys import check_cluster, check_named_cluster
 from group._dispatching import Dispatching
 from group._errors import (
-    AlreadyStartedError,
     NoSuchGroupError,
     ShardTimeoutError,
     StoppedError,
@@ -40,9 +40,10 @@ from group._errors import (
 from group._instance import Instance
 from group._operating import Operating
 from group._router import Router
+from group._running import refuse_event_loop, running
 from group._tree import GroupSupervisor, start_tree
 from group._watching import Watching
-from transport import Node, NodeId
+from transport import Node
 
 STOP_TIMEOUT = 5.0
 KIND = "group"
@@ -62,36 +63,6 @@ class GroupOptions(TypedDict, total=False):
     max_events: int
 
 
-class _Running:
-    """The groups of this interpreter, by node and name."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._groups: dict[tuple[NodeId, str], Group] = {}
-
-    def add(self, group: Group) -> None:
-        with self._lock:
-            if (group.node.id, group.name) in self._groups:
-                raise AlreadyStartedError(group.name, group.node.name)
-            self._groups[(group.node.id, group.name)] = group
-
-    def discard(self, group: Group) -> None:
-        with self._lock:
-            self._groups.pop((group.node.id, group.name), None)
-
-    def named(self, name: str, node: Node | None) -> list[Group]:
-        with self._lock:
-            groups = list(self._groups.values())
-        return [
-            group
-            for group in groups
-            if group.name == name and (node is None or group.node is node)
-        ]
-
-
-_running = _Running()
-
-
 class Group(Watching, Dispatching, Operating):
     """One started group on one node. All methods from any thread. A context manager.
 
@@ -106,7 +77,7 @@ class Group(Watching, Dispatching, Operating):
         self._owns_node = owns_node
         self._tree: SupervisorRef[GroupSupervisor] | None = None
         self._ended = threading.Event()
-        self._forget_exit = at_exit(self.stop)
+        self._forget_exit: Cancel | None = None
 
     @classmethod
     def start(
@@ -124,6 +95,7 @@ class Group(Watching, Dispatching, Operating):
             AlreadyStartedError: The node runs a group of this name.
             RuntimeError: This thread runs an event loop, which would stand still.
         """
+        refuse_event_loop()
         config = configured(name, options)
         if node is None:
             home, owns = Node.start(_private_name(), listen=None), True
@@ -131,7 +103,7 @@ class Group(Watching, Dispatching, Operating):
             home, owns = node, False
         group = cls(Instance(config, home), owns_node=owns)
         try:
-            _running.add(group)
+            running.add(group)
             group._begin()
         except BaseException:
             group.stop()
@@ -141,6 +113,8 @@ class Group(Watching, Dispatching, Operating):
     def _begin(self) -> None:
         instance = self._instance
         self._tree = start_tree(instance)
+        # After the tree, which is stopped by itself at exit: the newest goes first.
+        self._forget_exit = at_exit(self.stop)
         on_down(self._tree, self._gave_up)
         router = Router(instance)
         # A link may be up before the call returns.
@@ -155,19 +129,25 @@ class Group(Watching, Dispatching, Operating):
 
     def _gave_up(self, reason: object) -> None:
         """The tree has ended: by `stop`, or because restarts were of no use."""
-        instance = self._instance
-        if instance.stopped.is_set():
+        if not self.abandon():
             return
-        instance.stopped.set()
-        instance.log.error(
+        self._instance.log.error(
             "group_gave_up",
             reason=reason,
             words="its actors kept crashing; start it again, and see their errors",
         )
-        _running.discard(self)
+
+    def abandon(self) -> bool:
+        """Be stopped, but wait for no actor of the tree; tell whether that is new."""
+        instance = self._instance
+        if instance.stopped.is_set():
+            return False
+        instance.stopped.set()
+        running.discard(self)
         if instance.channel is not None:
             instance.channel.close()
         instance.close()
+        return True
 
     @property
     def name(self) -> str:
@@ -273,10 +253,12 @@ class Group(Watching, Dispatching, Operating):
 
     def connected(self, cluster: str) -> bool:
         """Tell whether this node is in a named cluster."""
+        self._check_running()
         return check_named_cluster(cluster) in self._instance.directory.own()
 
     def ttl_left(self, cluster: str) -> float | None:
         """Return the seconds until a cluster's lease is judged; None without one."""
+        self._check_running()
         name = check_named_cluster(cluster)
         return self._instance.leases.left(name, monotonic())
 
@@ -305,8 +287,9 @@ class Group(Watching, Dispatching, Operating):
             return
         self._ended.set()
         instance.stopped.set()
-        self._forget_exit()
-        _running.discard(self)
+        if self._forget_exit is not None:
+            self._forget_exit()
+        running.discard(self)
         if instance.channel is not None:
             instance.channel.close()
         try:
@@ -341,7 +324,7 @@ def get(name: str, *, node: Node | None = None) -> Group:
         NoSuchGroupError: None does.
         ValueError: Several nodes here run one; say which node.
     """
-    found = _running.named(name, node)
+    found = running.named(name, node)
     if not found:
         raise NoSuchGroupError(name)
     if len(found) > 1:
@@ -377,10 +360,15 @@ class GroupKeeper(Actor):
         start: Callable[..., Group] = Group.start
         self._group = start(self._name, **self._options)
         link(self._group.tree)
+        # Its supervisor may start the group again before the old tree has ended.
+        on_down(self.actor_ref, self._killed)
 
     def on_stop(self) -> None:
         """Stop the group."""
         self._group.stop()
+
+    def _killed(self, _reason: object) -> None:
+        self._group.abandon()
 
 
 def _names(cluster_or_list: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -52,6 +52,8 @@ LEASES_CHANGED = "leases changed"
 LOOK_AGAIN = 0.05
 """Seconds after which a caller looks again at what it waits for."""
 
+_numbers = itertools.count(1)
+
 
 class Instance:
     """The parts of a started group. Lives from `Group.start` to the end of `stop`."""
@@ -78,11 +80,16 @@ class Instance:
         self.fences = Fences(config.shards)
         self.leases = Leases()
         self.streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
+        # Of callers that wait for a row: set when they should look again.
+        self.waiting: set[threading.Event] = set()
         # Set when a cluster whose lease was being judged has been decided about.
         self.decided = threading.Condition()
         # Refs of the registry's and the sweeper's current actors, by child id.
-        self.registry_name = f"{config.name}/monitors@{node.name}"
-        self.sweeper_name = f"{config.name}/leases@{node.name}"
+        # Not by node and name alone: an interpreter may run two nodes of one name, and
+        # start a group again before the actors of its last life have ended.
+        number = next(_numbers)
+        self.registry_name = f"{config.name}/monitors@{node.name}/{number}"
+        self.sweeper_name = f"{config.name}/leases@{node.name}/{number}"
 
     def shard_name(self, index: int) -> str:
         """Return the name under which a shard's actor is registered."""
@@ -170,6 +177,9 @@ class Instance:
         self.store.views.clear()
         for stream in list(self.streams):
             stream.finish()
+        for knocked in list(self.waiting):
+            knocked.set()
+        self.fences.close()
         self._decide()
 
     def monitored(self, cluster: str) -> bool:
@@ -327,6 +337,13 @@ class Fences:
                 return
             del self._waiting[number]
         passed.set(None)
+
+    def close(self) -> None:
+        """Let everybody go: the group has ended."""
+        with self._lock:
+            waiting = [passed for _, passed in self._waiting.values()]
+        for passed in waiting:
+            passed.set(None)
 
     def forget(self, number: int) -> None:
         """Nobody waits any more."""

@@ -34,7 +34,9 @@ class Operating(Reads):
 
         Raises:
             ConfigError: No such level.
+            StoppedError: The group is stopped.
         """
+        self._check_running()
         self._instance.log.level = check_log_level(level)
 
     def status(self) -> Status:

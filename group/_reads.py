@@ -1,10 +1,12 @@
 """The verbs that read: on the caller's thread, from this node's view, no lock."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Literal
 
 from actors import AnyRef
 from group._core.arguments import check_limit
+from group._core.errors import InvalidArgumentError, shown
 from group._core.events import Entry, Record
 from group._core.keys import DEFAULT, check_cluster, check_key, is_prefix
 from group._core.rows import Row
@@ -147,6 +149,8 @@ class Reads(Verbs):
     ) -> Iterator[Record]:
         """Yield the rows of a cluster: registrations by key, then memberships.
 
+        Those of the moment of the call, as far as they are still there when yielded.
+
         Args:
             prefix: Only keys under this prefix, or this one key; None is all.
             kind: "registered" or "member"; None is both.
@@ -158,9 +162,12 @@ class Reads(Verbs):
             StoppedError: The group is stopped.
         """
         place, me = check_cluster(cluster), self._instance.me
-        for each, key, row in self._rows(prefix, kind, cluster):
-            if not local or row.origin == me:
-                yield self._record(each, place, key, row)
+        rows = self._rows(prefix, kind, cluster)
+        return (
+            self._record(each, place, key, row)
+            for each, key, row in rows
+            if not local or row.origin == me
+        )
 
     def keys(
         self,
@@ -177,7 +184,10 @@ class Reads(Verbs):
     def _view(self, cluster: str | None) -> View:
         views = self._instance.store.views
         if cluster is not None:
-            return views.get(check_cluster(cluster), _NOWHERE)
+            view = views.get(check_cluster(cluster))
+            if view is None:
+                self._check_running()
+            return view or _NOWHERE
         try:
             return views[DEFAULT]
         except KeyError:
@@ -233,14 +243,28 @@ class Reads(Verbs):
     def _rows(
         self, prefix: str | None, kind: Kind | None, cluster: str | None
     ) -> Iterator[tuple[Kind, str, Row]]:
+        if kind not in (None, "registered", "member"):
+            raise InvalidArgumentError(
+                f"kind must be 'registered', 'member' or None, got {shown(kind)}",
+                "B035",
+            )
         view = self._view(cluster)
-        if kind != "member":
-            for key in sorted(self._keys_under(REGISTRY, prefix, cluster)):
-                row = view.registry.get(key)
-                if row is not None:
-                    yield "registered", key, row
-        if kind != "registered":
-            for key in sorted(self._keys_under(GROUPS, prefix, cluster)):
-                group = view.groups.get(key)
-                for row in () if group is None else group.snapshot():
-                    yield "member", key, row
+        registry, groups = (
+            sorted(self._keys_under(each, prefix, cluster)) if kind != other else []
+            for each, other in ((REGISTRY, "member"), (GROUPS, "registered"))
+        )
+        return chain(_claims(view, registry), _memberships(view, groups))
+
+
+def _claims(view: View, keys: list[str]) -> Iterator[tuple[Kind, str, Row]]:
+    for key in keys:
+        row = view.registry.get(key)
+        if row is not None:
+            yield "registered", key, row
+
+
+def _memberships(view: View, keys: list[str]) -> Iterator[tuple[Kind, str, Row]]:
+    for key in keys:
+        group = view.groups.get(key)
+        for row in () if group is None else group.snapshot():
+            yield "member", key, row

@@ -5,7 +5,9 @@ crashes, it is this actor that ends, and its supervisor that starts the next one
 the same tables.
 """
 
-from actors import Actor, deliver, register_name, tell_after
+from contextlib import suppress
+
+from actors import Actor, ActorError, deliver, register_name, tell_after
 from group._core.requests import Tick
 from group._core.shard import Shard
 from group._instance import Instance
@@ -31,7 +33,10 @@ class ShardActor(Actor):
     def on_start(self) -> None:
         """Take up the tables and begin to run turns."""
         store = self._instance.store
-        register_name(self._instance.shard_name(self._index), self.actor_ref)
+        with suppress(ActorError):
+            # The name is for those who look inside. Another node of this name, here in
+            # this interpreter, may have it.
+            register_name(self._instance.shard_name(self._index), self.actor_ref)
         core = Shard(
             store.tables[self._index],
             self._instance.narrator,

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from actors import ActorDeadError, AnyRef, Timeout, stop_with, whereis
+from actors import ActorDeadError, AnyRef, Future, Timeout, stop_with, whereis
 from group._clock import monotonic
 from group._core.arguments import check_timeout
 from group._core.events import Entry, Event
@@ -16,8 +16,9 @@ from group._core.keys import (
     check_pattern,
     shard_of,
 )
-from group._core.requests import Settle, Snapshot, Subscribe, Unsubscribe
+from group._core.requests import DONE, Settle, Snapshot, Subscribe, Unsubscribe
 from group._errors import KeyTakenError, ShardTimeoutError
+from group._instance import LOOK_AGAIN
 from group._monitors import Add, Remove
 from group._reads import Reads
 from group._stream import EventStream
@@ -152,10 +153,12 @@ class Watching(Reads, Writes):
         seconds = check_timeout(timeout)
         deadline = monotonic() + seconds
         number, passed = self._instance.fences.new()
+        asked: dict[int, int] = {}
         try:
-            for runner in self._instance.runners:
-                runner.call(Settle(number), max(0.0, deadline - monotonic()))
-            passed.get(timeout=max(0.0, deadline - monotonic()))
+            while not passed.done():
+                self._fence(number, asked, deadline)
+                _pause(passed, deadline)
+            self._check_running()
         except Timeout:
             waiting = max(runner.waiting for runner in self._instance.runners)
             raise ShardTimeoutError(0, seconds, waiting) from None
@@ -252,6 +255,15 @@ class Watching(Reads, Writes):
 
     # Helpers
 
+    def _fence(self, number: int, asked: dict[int, int], deadline: float) -> None:
+        """Ask the shards to settle; those that crashed since they were asked, again."""
+        for runner in self._instance.runners:
+            life = runner.begun
+            if asked.get(runner.index) != life:
+                answer = runner.call(Settle(number), max(0.0, deadline - monotonic()))
+                if answer == DONE:
+                    asked[runner.index] = life
+
     def _subscribe(
         self,
         subscriber: StreamSubscriber,
@@ -309,6 +321,7 @@ class Watching(Reads, Writes):
         if found is not None:
             return found
         knock = _Knock()
+        self._instance.waiting.add(knock.knocked)
         shard = shard_of(place, name, self._instance.config.shards)
         runner = self._instance.runners[shard]
         runner.post(Subscribe(knock, place, name))
@@ -322,4 +335,14 @@ class Watching(Reads, Writes):
                 knock.knocked.clear()
             return found
         finally:
+            self._instance.waiting.discard(knock.knocked)
             runner.post(Unsubscribe(knock, place, name))
+
+
+def _pause(passed: Future[None], deadline: float) -> None:
+    """Wait for a future, not for long; raise Timeout after the deadline."""
+    try:
+        passed.get(timeout=min(LOOK_AGAIN, max(0.0, deadline - monotonic())))
+    except Timeout:
+        if monotonic() >= deadline:
+            raise

@@ -1,0 +1,67 @@
+"""The groups that run in this interpreter."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from actors import NoCurrentActorError, current
+from group._errors import AlreadyStartedError
+
+if TYPE_CHECKING:
+    from group._group import Group
+    from transport import Node, NodeId
+
+
+class Running:
+    """The groups of this interpreter, by node and name."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._groups: dict[tuple[NodeId, str], Group] = {}
+
+    def add(self, group: Group) -> None:
+        with self._lock:
+            if (group.node.id, group.name) in self._groups:
+                raise AlreadyStartedError(group.name, group.node.name)
+            self._groups[(group.node.id, group.name)] = group
+
+    def discard(self, group: Group) -> None:
+        with self._lock:
+            # One that was refused has the name of the one that runs.
+            if self._groups.get((group.node.id, group.name)) is group:
+                del self._groups[(group.node.id, group.name)]
+
+    def named(self, name: str, node: Node | None) -> list[Group]:
+        with self._lock:
+            groups = list(self._groups.values())
+        return [
+            group
+            for group in groups
+            if group.name == name and (node is None or group.node is node)
+        ]
+
+
+running = Running()
+
+
+def refuse_event_loop() -> None:
+    """Raise RuntimeError if this thread runs an event loop, which would stand still.
+
+    Within an actor it may: what is called there blocks that actor alone.
+    """
+    # Not imported for the question: without it there is no loop.
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    try:
+        current()
+    except NoCurrentActorError:
+        raise RuntimeError(
+            "start() blocks; use await asyncio.to_thread(Group.start, …)"
+        ) from None
