@@ -35,9 +35,20 @@ class RemoteFuture(Future[Answer]):
     belongs to the reader.
     """
 
+    _faulty = False
+
     def set_encoded(self, load: Load) -> None:
-        """Answer with what `load()` will return or raise. Any thread."""
+        """Answer with what `load()` will return. Any thread."""
         self.set(_Encoded(load))
+
+    def set_fault(self, load: Load) -> None:
+        """Answer with what `load()` will raise. Any thread."""
+        self._faulty = True
+        self.set(_Encoded(load))
+
+    def succeeded(self) -> bool:
+        """Say whether the answer is here and is not an exception."""
+        return super().succeeded() and not self._faulty
 
     def get(self, *, timeout: float | None = None) -> Answer:
         """Wait for the answer; raise it if it is an exception.

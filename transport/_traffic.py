@@ -285,7 +285,7 @@ class ActorTraffic:
         asked = self._asks.take(node_id, header.id)
         if asked is not None:
             fault = Fault(header.module, header.name, header.message, header.traceback)
-            asked.future.set_encoded(partial(_raise, fault, node_id.name))
+            asked.future.set_fault(partial(_raise, fault, node_id.name))
 
     def _on_reply_dead(self, node_id: NodeId, header: headers.ReplyDead) -> None:
         asked = self._asks.take(node_id, header.id)

@@ -155,6 +155,17 @@ def test_a_future_maps_and_answers_twice(start: Start) -> None:
     assert future.get(timeout=5) == future.get(timeout=5) == 20
 
 
+def test_a_future_says_whether_the_answer_is_good(start: Start) -> None:
+    user = start()
+    good: Any = user.ask(Echo(1), block=False)
+    bad: Any = user.ask(Fail(ValueError("bad")), block=False)
+
+    eventually(lambda: good.done() and bad.done())
+
+    assert good.succeeded()
+    assert not bad.succeeded()
+
+
 def test_stop_ends_the_actor_behind_its_backlog(start: Start) -> None:
     user = start()
     answers = [user.ask(Echo(i), block=False) for i in range(20)]

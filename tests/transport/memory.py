@@ -28,7 +28,9 @@ class MemoryNode:
         self._peers: dict[NodeId, MemoryNode] = {}
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self.traffic = ActorTraffic(self)
-        self._thread = threading.Thread(target=self._run, name=f"memory-{name}")
+        self._thread = threading.Thread(
+            target=self._run, name=f"memory-{name}", daemon=True
+        )
         self._thread.start()
 
     def _run(self) -> None:
