@@ -5,7 +5,8 @@ Group.Supervisor            rest_for_one
 ├── shards                  one_for_one
 │   ├── 0 .. N-1            a thread actor around one pure shard core
 ├── monitors                local monitor subscriptions
-└── leases                  the TTL sweeper for named subclusters
+├── leases                  the TTL sweeper for named subclusters
+└── ops                     answers groupctl; reads only
 """
 
 from actors import Actor, ChildSpec, Supervisor, SupervisorRef, child
@@ -13,6 +14,7 @@ from group._core.keys import DEFAULT
 from group._instance import Instance
 from group._leases import ClusterLease
 from group._monitors import MonitorRegistry
+from group._ops import Operations
 from group._shard import ShardActor
 
 # A poisoned message must not take the group down at once, a broken one must.
@@ -64,5 +66,6 @@ def start_tree(instance: Instance) -> SupervisorRef[GroupSupervisor]:
         child(Shards, shards, id="shards", shutdown="infinity"),
         child(MonitorRegistry, instance, id="monitors"),
         child(ClusterLease, instance, id="leases"),
+        child(Operations, instance, id="ops"),
     ]
     return GroupSupervisor.start(children)

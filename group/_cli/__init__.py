@@ -1,0 +1,1 @@
+"""The command line: run a node, watch a demo, look inside a running group."""

@@ -1,0 +1,71 @@
+"""`groupctl`: which command does what, and with which exit status it ends.
+
+0: as it should be. 1: it did not work. 2: the command was wrong.
+"""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+import transport
+from actors import ActorDeadError, ActorError, Timeout
+from group._cli.demo import demo
+from group._cli.errors import FAILED, WRONG_USE, CommandError
+from group._cli.inspection import inspect
+from group._cli.options import parser
+from group._cli.paper import Paper
+from group._cli.player import play
+from group._cli.service import serve
+from group._errors import ConfigError, GroupError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: What follows the program's name; None takes it from the interpreter.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        SystemExit: With status 2, the command cannot be understood; with 0, help.
+    """
+    options = parser().parse_args(argv)
+    try:
+        return _run(options)
+    except CommandError as error:
+        return _say(options, error, error.status)
+    except (ConfigError, transport.ConfigError) as error:
+        return _say(options, error, WRONG_USE)
+    except (
+        transport.TransportError,
+        GroupError,
+        ActorError,
+        ActorDeadError,
+        Timeout,
+    ) as error:
+        return _say(options, error, FAILED)
+    except BrokenPipeError:
+        # The reader has gone, as `head` does. Python must not meet it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _run(options: Namespace) -> int:
+    paper = Paper(sys.stdout)
+    match options.command:
+        case "start":
+            return serve(options, paper)
+        case "demo":
+            return demo(paper, once=options.once, timeout=options.timeout)
+        case "demo-node":
+            return play()
+        case _:
+            return inspect(options, paper)
+
+
+def _say(options: Namespace, error: Exception, status: int) -> int:
+    sys.stderr.write(f"groupctl {options.command}: {error}\n")
+    return status

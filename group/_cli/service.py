@@ -1,0 +1,238 @@
+"""`groupctl start`: one node with a group, and an app on it, until a signal."""
+
+import importlib
+import logging
+import os
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from functools import partial
+from queue import SimpleQueue
+from types import FrameType
+
+from actors import (
+    Actor,
+    AnyRef,
+    ChildSpec,
+    Supervisor,
+    Timeout,
+    is_ref,
+    on_down,
+    tell_after,
+)
+from group._cli.errors import FAILED, WRONG_USE, CommandError
+from group._cli.options import DEFAULT_GROUP
+from group._cli.paper import Paper
+from group._clock import monotonic
+from group._group import Group, GroupOptions
+from transport import Node, NodeId, NodeLost, NodeOptions, NodeUp
+
+Factory = Callable[[Group], object]
+
+# A node runs the group some milliseconds after its link is up, or never.
+LOOKS, LOOK_AGAIN = 20, 0.05
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def serve(options: Namespace, paper: Paper) -> int:
+    """Run until SIGINT or SIGTERM; return the exit status.
+
+    The app is stopped first, then the group, then the node, all within
+    `--stop-timeout`. A second signal ends the process at once.
+
+    Raises:
+        CommandError: There is no such factory.
+        ConfigError: An option cannot be used.
+        TransportError: The node does not start.
+    """
+    _log_to_stderr(options.log)
+    take_cookie_from(options.cookie_file)
+    factory = _factory(options.app)
+    news: SimpleQueue[str] = SimpleQueue()
+    deadline = Deadline()
+    with ExitStack() as stack:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before = signal.signal(number, partial(_signalled, news))
+            stack.callback(signal.signal, number, before)
+        node = Node.start(options.name, **_node_options(options))
+        stack.callback(lambda: node.stop(deadline.left()))
+        group = Group.start(options.group, node=node, **_group_options(options))
+        stack.callback(lambda: group.stop(deadline.left()))
+        app = _start_app(factory, group)
+        if app is not None:
+            stack.callback(lambda: _stop_app(app, deadline, paper))
+            on_down(app, lambda reason: news.put(f"the app has ended: {reason}"))
+        paper.line(_ready(options, node))
+        announcer = Announcer.start(group, paper)
+        stack.callback(lambda: announcer.stop(timeout=deadline.left()))
+        why = news.get()
+        deadline.begin(options.stop_timeout)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        paper.line(f"{node.name} stops: {why}")
+    return 0 if why in _ORDERS else FAILED
+
+
+_ORDERS = ("SIGINT", "SIGTERM")
+
+
+class Deadline:
+    """The time in which everything must have stopped."""
+
+    def __init__(self) -> None:
+        self._end: float | None = None
+
+    def begin(self, seconds: float) -> None:
+        """Let the time run from now."""
+        self._end = monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds that are left, never none at all."""
+        # Begun by a signal; a start that fails stops what there is without one.
+        end = monotonic() + 1.0 if self._end is None else self._end
+        return max(0.1, end - monotonic())
+
+
+class Announcer(Actor):
+    """Writes a line when a peer that runs the group comes or goes."""
+
+    def __init__(self, group: Group, paper: Paper) -> None:
+        super().__init__()
+        self._group = group
+        self._paper = paper
+        self._known: set[str] = set()
+
+    def on_start(self) -> None:
+        """Watch the node, and tell of those that are there already."""
+        self._group.node.monitor_nodes()
+        for peer in self._group.node.peers():
+            self._look(peer.name, LOOKS)
+
+    def on_receive(self, message: object) -> None:
+        """Hear of a change, or look again."""
+        match message:
+            case NodeUp(node):
+                self._look(node.name, LOOKS)
+            case NodeLost(node, cause):
+                self._gone(node, cause)
+            case ("look", str() as name, int() as looks):
+                self._look(name, looks)
+            case _:
+                super().on_receive(message)
+
+    def _look(self, name: str, looks: int) -> None:
+        if name in self._known:
+            return
+        if name in self._group.nodes():
+            self._known.add(name)
+            self._paper.line(f"+ {name} is here; {self._count()}")
+        elif looks > 0:
+            tell_after(self.actor_ref, LOOK_AGAIN, ("look", name, looks - 1))
+
+    def _gone(self, node: NodeId, cause: str) -> None:
+        if node.name in self._known:
+            self._known.discard(node.name)
+            self._paper.line(f"- {node.name} is gone: {cause}; {self._count()}")
+
+    def _count(self) -> str:
+        number = 1 + len(self._known)
+        return f"{number} nodes" if number > 1 else "1 node"
+
+
+def take_cookie_from(file: str | None) -> None:
+    """Let the nodes of this process find the cookie in a file, whatever is set."""
+    if file is not None:
+        os.environ.pop("GROUP_COOKIE", None)
+        os.environ["GROUP_COOKIE_FILE"] = file
+
+
+def _log_to_stderr(level: str) -> None:
+    number = logging.WARNING if level == "off" else logging.INFO
+    logging.basicConfig(level=number, format=LOG_FORMAT)
+
+
+def _signalled(news: SimpleQueue[str], number: int, _frame: FrameType | None) -> None:
+    news.put(signal.Signals(number).name)
+
+
+def _node_options(options: Namespace) -> NodeOptions:
+    given: NodeOptions = {
+        "listen": options.listen,
+        "join": options.join,
+        "allow_plaintext_network": options.allow_plaintext_network,
+    }
+    if options.advertise is not None:
+        given["advertise"] = options.advertise
+    if options.heartbeat is not None:
+        given["heartbeat"] = options.heartbeat
+    if options.lease is not None:
+        given["lease"] = options.lease
+    if options.grace is not None:
+        given["grace"] = options.grace
+    return given
+
+
+def _group_options(options: Namespace) -> GroupOptions:
+    given: GroupOptions = {"log": False if options.log == "off" else options.log}
+    if options.shards is not None:
+        given["shards"] = options.shards
+    return given
+
+
+def _ready(options: Namespace, node: Node) -> str:
+    others = "" if options.group == DEFAULT_GROUP else f" --group {options.group}"
+    return (
+        f"{node.name} is up at {node.address}, group {options.group}. "
+        f"Join it: groupctl start{others} --join {node.address}"
+    )
+
+
+# The app
+
+
+class App(Supervisor):
+    """What --app named: the root of its tree."""
+
+
+def _factory(text: str | None) -> Factory | None:
+    if text is None:
+        return None
+    module_name, colon, name = text.partition(":")
+    if not (module_name and colon and name):
+        raise _wrong(f"--app must be module:factory, got {text!r}")
+    # As `python -m` does, so that an app in the current folder is found.
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise _wrong(f"--app {text}: {error}") from error
+    factory: object = getattr(module, name, None)
+    if not callable(factory):
+        raise _wrong(f"--app {text}: {module_name} has no function {name!r}")
+    return factory
+
+
+def _start_app(factory: Factory | None, group: Group) -> AnyRef | None:
+    made = None if factory is None else factory(group)
+    if made is None or is_ref(made):
+        return made
+    children = [made] if isinstance(made, ChildSpec) else made
+    if not isinstance(children, Iterable):
+        raise _wrong(
+            f"the factory of --app returned {type(made).__name__}; "
+            "return specs made with actors.child(...), a supervisor's ref, or None"
+        )
+    return App.start(children=list(children))
+
+
+def _stop_app(app: AnyRef, deadline: Deadline, paper: Paper) -> None:
+    try:
+        app.stop(timeout=deadline.left())
+    except Timeout:
+        paper.line("the app did not end in time; its threads are left behind")
+
+
+def _wrong(text: str) -> CommandError:
+    return CommandError(text, status=WRONG_USE)
