@@ -2,6 +2,7 @@
 
 import json
 import threading
+from typing import Any
 
 import pytest
 
@@ -98,8 +99,16 @@ def test_any_actor_can_be_the_root(log: Log) -> None:
     assert str(tree(ref)) == "Worker running"
 
     ref.stop()
-    ref.actor_inbox.nudge()
     assert str(tree(ref)) == "Worker down"
+
+
+def test_nothing_waits_for_the_dead() -> None:
+    ref = Plain.start()
+    ref.stop()
+    inbox: Any = ref.actor_inbox
+    inbox.put("lost")
+
+    assert str(tree(ref)) == "Plain down"
 
 
 def test_supervisors_that_have_ended_are_forgotten(log: Log) -> None:
