@@ -142,7 +142,7 @@ def test_an_exception_that_copies_to_something_else_is_raised_as_it_is(
 ) -> None:
     class StrangeError(Exception):
         def __reduce__(self) -> tuple[Any, ...]:
-            return (str, ("no exception",))
+            return (ValueError, ("another exception",))
 
     strange = StrangeError()
     future.set_exception((StrangeError, strange, None))

@@ -165,6 +165,9 @@ def test_in_a_forked_child_inherited_actors_are_dead_and_new_ones_live() -> None
                         else:
                             raise AssertionError
                         assert actors.by_actor_id(actors.actor_id(dead)) is None
+                    seen = []
+                    actors.on_down(ref, seen.append)
+                    assert seen == ["noproc"]
                     assert actors.whereis("echo") is None
                     assert pykka.ActorRegistry.get_all() == []
                     try:

@@ -8,7 +8,7 @@ import pykka
 import pytest
 
 from actors import Actor, Timeout, after, mailbox, tell_after
-from actors._timers import waiting
+from actors._timers import _clock, waiting
 from tests.conftest import Eventually
 
 
@@ -39,12 +39,15 @@ def test_messages_come_in_the_order_of_their_times() -> None:
         assert heard == [0.0, 0.02, 0.04, 0.06]
 
 
-def test_a_short_time_is_kept_beside_a_long_one() -> None:
+def asleep() -> bool:
+    """Say whether the clock's thread waits for its next time."""
+    return bool(vars(_clock._changed)["_waiters"])
+
+
+def test_a_short_time_is_kept_beside_a_long_one(eventually: Eventually) -> None:
     with mailbox() as me:
         long = tell_after(me.ref, 600, "long")
-        # The clock must be asleep for the long one by now, or it would look again.
-        me.ref.tell("settled")
-        me.receive(timeout=5)
+        eventually(asleep)
         tell_after(me.ref, 0.01, "short")
 
         assert me.receive(timeout=5) == "short"
@@ -139,6 +142,17 @@ def test_all_timers_share_one_thread_which_ends_when_idle(
     done = threading.Event()
     after(0.0, done.set)
     assert done.wait(5)
+
+
+def test_the_thread_ends_when_the_last_timer_is_called_off(
+    eventually: Eventually,
+) -> None:
+    timer = after(600, print)
+    eventually(asleep)
+
+    assert timer.cancel()
+
+    eventually(lambda: not timer_threads(), timeout=5)
 
 
 def test_a_failing_action_does_not_stop_the_clock() -> None:
