@@ -26,6 +26,7 @@ from transport._errors import (
 from transport._node import Node
 from transport._options import NodeOptions
 from transport._progress import Peer
+from transport._tls import TLS
 from transport._watchers import NodeLost, NodeUp
 
 # --- actor traffic: imports ---------------------------------------------------------
@@ -35,6 +36,7 @@ from transport._sender import LinkFullError  # isort: skip
 # --- actor traffic: end -------------------------------------------------------------
 
 __all__ = [
+    "TLS",
     "AuthError",
     "Channel",
     "ChannelHandler",

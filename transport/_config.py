@@ -12,6 +12,7 @@ from transport import _cookie as cookies
 from transport._core import addresses
 from transport._core.identity import valid_name
 from transport._errors import ConfigError
+from transport._tls import TLS, Secrecy
 
 LOOPBACK = "127.0.0.1:0"
 Join = str | Iterable[str]
@@ -28,7 +29,7 @@ class Options:
     cookie: cookies.Cookie | tuple[cookies.Cookie, ...] | None = field(
         default=None, repr=False
     )
-    tls: object = None
+    tls: TLS | None = None
     engine: str = "tcp"
     heartbeat: float = 1.0
     lease: float = 5.0
@@ -62,6 +63,7 @@ class Config:
     join: tuple[str, ...]
     cookies: tuple[bytes, ...] = field(repr=False)
     cookie_from: str
+    secrecy: Secrecy | None
     options: Options
 
     @property
@@ -87,6 +89,7 @@ def check(options: Options, *, host: str) -> Config:
     """
     _check_timing(options)
     _check_engine(options)
+    _check_tls(options.tls, options)
     listen = _listen(options)
     joins = _joins(options.join) if listen is not None else ()
     if listen is None and options.join:
@@ -102,6 +105,7 @@ def check(options: Options, *, host: str) -> Config:
         join=joins,
         cookies=found,
         cookie_from=source,
+        secrecy=None if options.tls is None else Secrecy(options.tls),
         options=options,
     )
 
@@ -148,14 +152,23 @@ def _positive(name: str, value: object) -> float:
     return number
 
 
+def _check_tls(tls: object, options: Options) -> None:
+    if tls is not None and not isinstance(tls, TLS):
+        raise ConfigError(
+            "tls needs ca, cert and key; verification cannot be switched off: "
+            f"write transport.TLS(...), got {tls!r:.80}",
+            code="B011",
+        )
+    if tls is not None and options.insecure:
+        raise ConfigError("tls= needs a cookie, so not insecure=True", code="B011")
+
+
 def _check_engine(options: Options) -> None:
     if options.engine != "tcp":
         raise ConfigError(
             f"engine must be 'tcp', got {options.engine!r}; there is no other yet",
             code="B010",
         )
-    if options.tls is not None:
-        raise ConfigError("tls= is not available yet; use tls=None", code="B011")
     if not valid_name(options.cluster_id):
         raise ConfigError(
             f"cluster_id must be 1-255 printable bytes, got {options.cluster_id!r:.80}",
@@ -178,7 +191,7 @@ def _listen(options: Options) -> tuple[str, int] | None:
             "loopback addresses only",
             code="B003",
         )
-    if not options.allow_plaintext_network:
+    if options.tls is None and not options.allow_plaintext_network:
         raise ConfigError(
             f"refusing to listen on {host} without TLS; set tls=… or "
             "allow_plaintext_network=True",

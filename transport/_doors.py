@@ -19,6 +19,7 @@ from transport._link import Board, Link, Shared
 from transport._log import Complaints, log
 from transport._outbox import Bucket
 from transport._progress import Progress
+from transport._tls import Secured, failure
 
 MAX_PENDING = 64
 ACCEPTS_A_TURN = 64
@@ -48,7 +49,13 @@ class Doors:
     ) -> None:
         self._config = config
         self._address = address
-        self._me = Credentials(me, config.options.cluster_id, config.cookies)
+        self._secrecy = config.secrecy
+        self._me = Credentials(
+            me,
+            config.options.cluster_id,
+            config.cookies,
+            tls=self._secrecy is not None,
+        )
         self._version = config.version
         self._loop = loop
         self._complaints = complaints
@@ -64,7 +71,7 @@ class Doors:
     def attach(self, board: Board, exchange: Exchange, progress: Progress) -> None:
         """Say who hears of links and of failures."""
         queue_bytes = self._config.options.queue_bytes
-        self._shared = Shared(board, self._loop, Bucket(), queue_bytes)
+        self._shared = Shared(board, self._loop, Bucket(), queue_bytes, self._secrecy)
         self._exchange = exchange
         self._progress = progress
 
@@ -103,7 +110,7 @@ class Doors:
         if len(self._pending) > MAX_PENDING:
             oldest = next(iter(self._pending))
             self._turn_away(oldest, "crowd", f"{MAX_PENDING} others wait; the oldest")
-        link.watch()
+        link.begin()
 
     def _pause_accepting(self, listener: io.Socket, error: OSError) -> None:
         self._loop.unwatch(listener)
@@ -282,12 +289,39 @@ class Doors:
         for link in [*self._pending, *self._dials.values()]:
             link.abandon()
 
+    def secured(self, link: Link, tls: Secured) -> None:
+        """Begin the session anew, bound to both certificates."""
+        if self._secrecy is None:
+            return
+        mine, theirs = self._secrecy.fingerprint, tls.peer_fingerprint()
+        dialler = link.dialled is not None
+        prints = (mine, theirs) if dialler else (theirs, mine)
+        link.session = self._session(dialler=dialler, fingerprints=prints)
+
+    def insecure(self, link: Link, error: OSError) -> None:
+        """TLS has failed: say it in plain words."""
+        reason, text = failure(error)
+        if link.dialled is None:
+            self._turn_away(link, reason, text)
+        else:
+            link.close()
+            self._dial_failed(link.dialled, text)
+
     def _link(self, sock: io.Socket, *, dialler: bool) -> Link:
-        session = Session(
-            self._me, self._ready(), secrets.token_bytes(NONCE_BYTES), dialler=dialler
-        )
         deadline = clock.monotonic() + self._config.options.handshake_timeout
+        session = self._session(dialler=dialler)
         return Link(sock, session, self._shared, deadline=deadline)
+
+    def _session(
+        self, *, dialler: bool, fingerprints: tuple[bytes, bytes] = (b"", b"")
+    ) -> Session:
+        return Session(
+            self._me,
+            self._ready(),
+            secrets.token_bytes(NONCE_BYTES),
+            dialler=dialler,
+            fingerprints=fingerprints,
+        )
 
     def _ready(self) -> control.Ready:
         options = self._config.options

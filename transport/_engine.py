@@ -44,6 +44,7 @@ class Engine:
         self.channels = Channels(self._loop, complaints)
         self._complaints = complaints
         self._stopping = False
+        self._supervisor: SupervisorRef[NodeSupervisor] | None = None
 
     def _own_address(self) -> str:
         if self._listener is None:
@@ -81,7 +82,7 @@ class Engine:
             self._complaints,
             self._config.options.dns_interval,
         )
-        self._supervisor: SupervisorRef[NodeSupervisor] = NodeSupervisor.start(parts)
+        self._supervisor = NodeSupervisor.start(parts)
         on_down(self._supervisor, self._gave_up)
         if self._listener is not None:
             self._loop.call(partial(self._doors.listen, self._listener))
@@ -107,11 +108,16 @@ class Engine:
         """Dial an address until linked."""
         self._doors.wanted.add(address)
         if address.startswith(addresses.DNS):
-            for row in self._supervisor.which_children():
-                if row.id == "discovery" and row.ref is not None:
-                    row.ref.tell(Poll(address))
+            self._poll(address)
         else:
             self._tell_mesh(messages.Join(address))
+
+    def _poll(self, address: str) -> None:
+        if self._supervisor is None:
+            return
+        for row in self._supervisor.which_children():
+            if row.id == "discovery" and row.ref is not None:
+                row.ref.tell(Poll(address))
 
     def message_dropped(self, node_id: NodeId) -> None:
         """Say, once a minute, that a peer does not keep up."""
@@ -157,10 +163,11 @@ class Engine:
         self._stopping = True
         left = Event()
         self._loop.call(partial(self._leave, left))
-        if not left.wait(timeout):
-            self._loop.ended = True
-            self._loop.wake()
-        self._supervisor.stop(timeout=max(0.1, deadline - clock.monotonic()))
+        if self._supervisor is not None:
+            if not left.wait(timeout):
+                self._loop.ended = True
+                self._loop.wake()
+            self._supervisor.stop(timeout=max(0.1, deadline - clock.monotonic()))
         self._doors.close()
         self._loop.close()
 

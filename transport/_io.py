@@ -17,7 +17,25 @@ BACKLOG = 256
 CALLS_A_TURN = 1000
 
 Socket = socket.socket
+
+
 Call = Callable[[], None]
+
+
+class Pipe(Protocol):
+    """What a link needs of its socket. Nothing blocks."""
+
+    def fileno(self) -> int:
+        """Return the descriptor; -1 when closed."""
+
+    def send(self, data: memoryview, /) -> int:
+        """Write some bytes; raise BlockingIOError when there is no room."""
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        """Read some bytes, 0 at the end; raise BlockingIOError when there are none."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class Ready(Protocol):
@@ -54,7 +72,7 @@ class Loop:
             with contextlib.suppress(OSError):
                 self._mouth.send(b"w")
 
-    def watch(self, sock: Socket, mask: int, who: Ready) -> None:
+    def watch(self, sock: Pipe, mask: int, who: Ready) -> None:
         """Tell `who` when `sock` is ready; replaces what was watched before."""
         if sock.fileno() in self._selector.get_map():
             if mask:
@@ -64,7 +82,7 @@ class Loop:
         elif mask:
             self._selector.register(sock, mask, who)
 
-    def unwatch(self, sock: Socket) -> None:
+    def unwatch(self, sock: Pipe) -> None:
         """Forget a socket that is about to be closed."""
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(sock)

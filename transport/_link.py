@@ -12,6 +12,7 @@ from transport._core.frames import Kind, Parts
 from transport._core.identity import NodeId
 from transport._core.session import Event, Session
 from transport._outbox import RAW, Bucket, Outbox
+from transport._tls import Secrecy, Secured
 
 if TYPE_CHECKING:
     from transport._channels import Channel
@@ -35,6 +36,12 @@ class Board(Protocol):
     def drained(self, link: "Link") -> None:
         """Channels that were told "full" may send again."""
 
+    def secured(self, link: "Link", tls: Secured) -> None:
+        """TLS is up: the link's session may begin, bound to both certificates."""
+
+    def insecure(self, link: "Link", error: OSError) -> None:
+        """TLS has failed."""
+
 
 class Held:
     """An actor message that waits until what came before it has been applied."""
@@ -53,6 +60,7 @@ class Shared(NamedTuple):
     loop: io.Loop
     bucket: Bucket
     queue_bytes: int
+    secrecy: Secrecy | None
 
 
 class Link:
@@ -73,13 +81,16 @@ class Link:
         *,
         deadline: float,
     ) -> None:
-        self._sock = sock
+        self._raw = sock
+        self._pipe: io.Pipe = sock
+        self._secrecy = shared.secrecy
         self._board = shared.board
         self._loop = shared.loop
         self._bucket = shared.bucket
         self._pump_due = False
         self._paused = False
         self.session = session
+        self.tls: Secured | None = None
         self.outbox = Outbox(self, shared.queue_bytes)
         self.deadline = deadline
         self.dialled: str | None = None
@@ -122,7 +133,7 @@ class Link:
 
     def write(self, data: memoryview) -> int:
         """Write some bytes; raise BlockingIOError when there is no room."""
-        return self._sock.send(data)
+        return self._pipe.send(data)
 
     def frame(self, kind: int, body: bytes) -> bytes:
         """Return the next frame's bytes."""
@@ -152,7 +163,7 @@ class Link:
         mask = io.WRITE if self.connecting or self.outbox.stuck else 0
         if not self._paused and not self.connecting:
             mask |= io.READ
-        self._loop.watch(self._sock, mask, self)
+        self._loop.watch(self._pipe, mask, self)
 
     def _pump(self) -> None:
         self._pump_due = False
@@ -165,6 +176,9 @@ class Link:
         if self.connecting:
             self._connected()
             return
+        if self.tls is not None and not self.tls.ready:
+            self._secure(self.tls)
+            return
         if mask & io.WRITE and not self.outbox.on_writable():
             self._watch()
         if mask & io.READ and not self.closed:
@@ -172,19 +186,44 @@ class Link:
 
     def _connected(self) -> None:
         try:
-            io.connected(self._sock)
+            io.connected(self._raw)
         except OSError as error:
             self._board.lost(self, error, io.words(error))
             return
         self.connecting = False
-        self.where = io.peer_of(self._sock)
-        self.flush()
-        self._watch()
+        self.where = io.peer_of(self._raw)
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the handshake: TLS's first, where there is one."""
+        if self._secrecy is None:
+            self.flush()
+            self._watch()
+        else:
+            dialler = self.dialled is not None
+            self.tls = self._secrecy.wrap(self._raw, dialler=dialler)
+            self._pipe = self.tls
+            self._secure(self.tls)
+
+    def _secure(self, tls: Secured) -> None:
+        try:
+            wanted = tls.shake()
+        except OSError as error:
+            self._board.insecure(self, error)
+            return
+        if wanted:
+            self._loop.watch(self._pipe, wanted, self)
+        else:
+            self._board.secured(self, tls)
+            self.flush()
+            self._watch()
+            # The peer may have said something already, unseen by the selector.
+            self._read_on()
 
     def _read(self) -> None:
         buffer = self._loop.buffer
         try:
-            size = self._sock.recv_into(buffer)
+            size = self._pipe.recv_into(buffer)
         except BlockingIOError:
             return
         except OSError as error:
@@ -193,6 +232,8 @@ class Link:
         if size == 0:
             self._board.lost(self, None, "connection closed")
             return
+        if self.tls is not None and self.tls.pending():
+            self._loop.call(self._read_on)
         events = self.session.receive(bytes(buffer[:size]))
         self.flush()
         self._board.heard(self)
@@ -200,6 +241,10 @@ class Link:
             if self.closed:
                 return
             self._board.event(self, event)
+
+    def _read_on(self) -> None:
+        if not self.closed and not self._paused:
+            self._read()
 
     def flush(self) -> None:
         """Send what handshake and READY have to say."""
@@ -213,6 +258,8 @@ class Link:
         if paused != self._paused:
             self._paused = paused
             self._watch()
+            if self.tls is not None:
+                self._loop.call(self._read_on)
 
     @property
     def paused(self) -> bool:
@@ -224,13 +271,13 @@ class Link:
         if self.closed:
             return
         self.closed = True
-        self._loop.unwatch(self._sock)
+        self._loop.unwatch(self._pipe)
         # A writer on another thread holds the descriptor until it is done.
         self.outbox.close()
-        self._sock.close()
+        self._pipe.close()
 
     def abandon(self) -> None:
         """In a forked child: close our copy of the socket and touch nothing else."""
         self.closed = True
         with contextlib.suppress(OSError):
-            self._sock.close()
+            self._pipe.close()

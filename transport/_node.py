@@ -71,10 +71,10 @@ class Node:
         return node
 
     def _open(self) -> None:
-        self._engine.start(self._traffic, self._watchers)
         fork.add(self)
         self._taken_back = at_exit(self.stop)
         try:
+            self._engine.start(self._traffic, self._watchers)
             self._await_peers()
         except BaseException:
             self.stop()

@@ -7,6 +7,7 @@ from typing import TypedDict
 from transport._config import Join
 from transport._cookie import Cookie
 from transport._errors import ConfigError
+from transport._tls import TLS
 
 
 class NodeOptions(TypedDict, total=False):
@@ -16,6 +17,7 @@ class NodeOptions(TypedDict, total=False):
         listen: host:port; port 0 takes a free one; None talks to nobody.
         advertise: host:port under which peers reach this node.
         join: host:port or dns://host:port, one or several.
+        tls: Files of certificate, key and authority; links are encrypted.
         cookie: The cluster's secret, at least 32 bytes; a tuple while it is changed.
         heartbeat: Between two signs of life.
         lease: Silence after which a link is cut; at least three heartbeats.
@@ -36,7 +38,7 @@ class NodeOptions(TypedDict, total=False):
     advertise: str | None
     join: Join
     cookie: Cookie | tuple[Cookie, ...] | None
-    tls: object
+    tls: TLS | None
     engine: str
     heartbeat: float
     lease: float

@@ -5,14 +5,16 @@ import traceback
 from transport import _clock as clock
 from transport._channels import Channels
 from transport._core import messages
-from transport._core.errors import ProtocolError
+from transport._core.errors import AuthError, ProtocolError
 from transport._core.frames import Frame
+from transport._core.identity import NodeId
 from transport._core.session import Asked, Event, Failed, Opened, Proven, Told
 from transport._doors import Doors
 from transport._exchange import Exchange
 from transport._inbound import Inbound
 from transport._link import Link
 from transport._log import log
+from transport._tls import Secured
 
 # The mesh judges by quarters of a heartbeat; handshakes need no more.
 LONGEST_WAIT = 0.25
@@ -57,6 +59,8 @@ class Switchboard:
                 self._served(link, event)
             case Failed():
                 self._failed(link, event)
+            case Proven(node) | Asked(node) if not self._named(link, node):
+                pass
             case Proven(node, token):
                 link.node, link.token = node, token
                 self._doors.met(link)
@@ -78,6 +82,17 @@ class Switchboard:
                         token, link.dialled or "", node, ready.advertise, ready.hidden
                     )
                 )
+
+    def _named(self, link: Link, node: NodeId) -> bool:
+        """Check that a proven peer's certificate, if there is one, bears its name."""
+        if link.tls is None:
+            return True
+        try:
+            link.tls.check_name(node.name)
+        except AuthError as error:
+            self._doors.failed(link, error)
+            return False
+        return True
 
     def _served(self, link: Link, event: Frame | Told) -> None:
         """Handle what came over an open link; whatever goes wrong ends that link."""
@@ -114,6 +129,15 @@ class Switchboard:
             self._exchange.happened(messages.Lost(link.token, reason))
         else:
             self._doors.lost(link, error, reason)
+
+    def secured(self, link: Link, tls: Secured) -> None:
+        """TLS is up: the link's session may begin."""
+        self._doors.secured(link, tls)
+
+    def insecure(self, link: Link, error: OSError) -> None:
+        """TLS has failed."""
+        if not link.closed:
+            self._doors.insecure(link, error)
 
     def drained(self, link: Link) -> None:
         """Channels that were told "full" may send again."""

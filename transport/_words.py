@@ -26,9 +26,9 @@ def cannot_join(address: str, code: str, text: str, cookie_from: str) -> str:
 def ended(error: WireError) -> str:
     """Say what a peer did that ended its connection."""
     match error:
-        case AuthError():
+        case AuthError(reason="auth"):
             return f"{error}: cookie differs, or a replay"
-        case ProtocolError():
+        case AuthError() | ProtocolError():
             return str(error)
         case _:
             return f"REJECT {error}"

@@ -203,7 +203,7 @@ def test_a_lost_link_comes_back_without_peer_down(
 
     link = a._engine.link_to(b.id)
     assert link is not None
-    link._sock.shutdown(2)
+    link._raw.shutdown(2)
 
     eventually(lambda: here.up.get("b", first) != first and there.up)
     assert here.told("peer_down") == there.told("peer_down") == []

@@ -56,7 +56,7 @@ BAD: dict[str, tuple[Wrong, str, str]] = {
     "a lease that is no number": ({"lease": math.nan}, "B009", "lease must be"),
     "a negative grace": ({"grace": -1.0}, "B009", "grace"),
     "an unknown engine": ({"engine": "zenoh"}, "B010", "engine must be 'tcp'"),
-    "TLS": ({"tls": object()}, "B011", "tls= is not available yet"),
+    "TLS": ({"tls": object()}, "B011", "tls needs ca, cert and key"),
     "a peer without a port": ({"join": "host"}, "B018", "bad peer address 'host'"),
     "a peer with a word for a port": (
         {"join": "host:abc"},

@@ -385,6 +385,7 @@ def test_a_lost_lookup_is_tried_again(a: Node, eventually: Eventually) -> None:
         b.join(f"localhost:{a.address.rpartition(':')[2]}")
         assert asked.wait(5)
 
+        assert b._engine._supervisor is not None
         rows = b._engine._supervisor.which_children()
         discovery = next(row.ref for row in rows if row.id == "discovery")
         assert discovery is not None

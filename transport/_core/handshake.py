@@ -34,7 +34,9 @@ MAGIC = b"AGRP"
 MAX_HANDSHAKE_BYTES = 1024
 NONCE_BYTES = 32
 VERSIONS = (1, 1)
+# Features that both ends must have alike.
 SEALED = 1
+TLS = 2
 
 _HEAD = struct.Struct(">4sBH")
 _MAC_BYTES = 32
@@ -69,17 +71,24 @@ class Credentials:
         node: This life of this node.
         cluster_id: Nodes of other clusters are turned away.
         cookies: The first proves us, any proves a peer; none is mode "insecure".
+        tls: The connection hides and protects what is said; frames need no MAC.
     """
 
     node: NodeId
     cluster_id: str
     cookies: tuple[bytes, ...] = field(repr=False)
     versions: tuple[int, int] = VERSIONS
+    tls: bool = False
 
     @property
     def sealed(self) -> bool:
         """Whether frames after the handshake carry a MAC."""
-        return bool(self.cookies)
+        return bool(self.cookies) and not self.tls
+
+    @property
+    def features(self) -> int:
+        """What the greeting says of the mode."""
+        return (SEALED if self.sealed else 0) | (TLS if self.tls else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +232,9 @@ class Handshake:
                 _text(me.node.name),
                 me.node.incarnation,
                 self._nonce,
-                self._features().to_bytes(4, "big"),
+                me.features.to_bytes(4, "big"),
             )
         )
-
-    def _features(self) -> int:
-        return SEALED if self._me.sealed else 0
 
     def _meet(self, body: bytes) -> _Hello:
         """Read a HELLO and judge whether we may talk at all."""
@@ -245,9 +251,9 @@ class Handshake:
             )
         if hello.node == me.node:
             raise RejectedError("this is the node itself", reason="self")
-        if hello.features & SEALED != self._features():
+        if hello.features & (SEALED | TLS) != me.features:
             raise RejectedError(
-                f"mode: peer {_mode(hello.features)}, here {_mode(self._features())}",
+                f"mode: peer {_mode(hello.features)}, here {_mode(me.features)}",
                 reason="mode",
             )
         return hello
@@ -357,4 +363,6 @@ def _range(versions: tuple[int, int]) -> str:
 
 
 def _mode(features: int) -> str:
+    if features & TLS:
+        return "tls"
     return "hmac" if features & SEALED else "insecure"

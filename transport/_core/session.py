@@ -73,14 +73,23 @@ class Session:
         mine: The parameters sent in READY; `prev_token` is filled in by `ready`.
         nonce: 32 fresh random bytes.
         dialler: Whether this end opened the connection.
+        fingerprints: Of the dialler's and the answerer's certificate, below TLS.
     """
 
     def __init__(
-        self, me: Credentials, mine: Ready, nonce: bytes, *, dialler: bool
+        self,
+        me: Credentials,
+        mine: Ready,
+        nonce: bytes,
+        *,
+        dialler: bool,
+        fingerprints: tuple[bytes, bytes] = (b"", b""),
     ) -> None:
         self._mine = mine
         self._dialler = dialler
-        self._handshake = Handshake(me, nonce, dialler=dialler)
+        self._handshake = Handshake(
+            me, nonce, dialler=dialler, fingerprints=fingerprints
+        )
         self._out = [self._handshake.begin()] if dialler else []
         self._proof: Proof | None = None
         self._reader = FrameReader(None)
