@@ -41,7 +41,8 @@ class Checks:
         self.turns = 0
         # The hash of each lane at each of its positions, as its origin had it.
         self.history: dict[tuple[NodeId, int, int], dict[int, int]] = {}
-        self.cursors: dict[tuple[NodeId, NodeId, int, int], int] = {}
+        # Where each shard is in the lanes that it follows.
+        self.cursors: dict[tuple[NodeId, int], dict[tuple[NodeId, int], int]] = {}
         self.kills: set[tuple[NodeId, int, str, str]] = set()
         # Claims that each host has seen of others, and which of them each of its own
         # claims came after.
@@ -58,12 +59,13 @@ class Checks:
         self._record(host, index)
         self._raise(host, self.positions(host, index))
         # What a shard has changed before it failed is told by its successor.
-        if not any(host.replica.down):
+        news = host.stories.news or now_and_then
+        if news and not any(host.replica.down):
             views = host.replica.views
             self._raise(host, host.stories.check(views, thoroughly=now_and_then))
         if isinstance(message, ask.ActorDown):
             self._raise(host, rows_of_the_dead(host, index, message.n))
-        if isinstance(message, ask.Rebuild):
+        elif isinstance(message, ask.Rebuild):
             self._raise(host, rows_lost(host, index))
 
     def _raise(self, host: "Host", problems: Iterator[str]) -> None:
@@ -76,32 +78,30 @@ class Checks:
             positions = self.history.get(at)
             if positions is None:
                 positions = self.history[at] = {}
-            positions[lane.head] = lane.hash()
+            if lane._touched or lane.head not in positions:
+                positions[lane.head] = lane.hash()
 
     def positions(self, host: "Host", index: int) -> Iterator[str]:
         """A1, A2: copies are prefixes of their origin, and never go back."""
+        cursors = self.cursors.setdefault((host.node, index), {})
         for node, copies in host.replica.tables[index].inbound.items():
-            for copy in copies.values():
-                yield from self._position(host, index, node, copy)
+            for cid, copy in copies.items():
+                before = cursors.get((node, cid))
+                if copy.cursor is None:
+                    cursors.pop((node, cid), None)
+                elif copy._touched or copy.cursor != before:
+                    cursors[(node, cid)] = copy.cursor
+                    where = f"<-{node} lane {cid}/{index} at {copy.cursor}"
+                    if before is not None and copy.cursor < before:
+                        yield f"A2 {where}, was at {before}"
+                    if copy.hash() != self._hash_at(node, cid, index, copy.cursor):
+                        yield f"A1 {where}"
+                    self._see(host, node, copy)
 
-    def _position(
-        self, host: "Host", index: int, node: NodeId, copy: Inbound
-    ) -> Iterator[str]:
-        at = (host.node, node, copy.cid, index)
-        cursor = copy.cursor
-        if cursor is None:
-            self.cursors.pop(at, None)
-            return
-        before = self.cursors.get(at)
-        if cursor == before and not copy._touched:
-            return
-        self.cursors[at] = cursor
-        known = self.history.get((node, copy.cid, index), {})
-        if copy.hash() != (known.get(cursor) if cursor else 0):
-            yield f"A1 <-{node} lane {copy.cid}/{index} at {cursor}"
-        if before is not None and cursor < before:
-            yield f"A2 <-{node} lane {copy.cid}/{index} went back to {cursor}"
-        self._see(host, node, copy)
+    def _hash_at(self, node: NodeId, cid: int, index: int, cursor: int) -> int | None:
+        if not cursor:
+            return 0
+        return self.history.get((node, cid, index), {}).get(cursor)
 
     # A4: nobody is ended by a claim that its node had seen when it registered
 

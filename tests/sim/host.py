@@ -87,7 +87,7 @@ class Host:
 
     def _mesh_tick(self) -> None:
         if self.alive:
-            self.world.at(self.world.now + HEARTBEAT / 4, self._mesh_tick)
+            self.world.at(self.world.now + HEARTBEAT / 2, self._mesh_tick)
             if self.paused is None:
                 self.links.step(messages.Tick())
 

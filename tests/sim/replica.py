@@ -161,10 +161,11 @@ class Replica:
             return None
         answer = None
         for effect in found:
-            if isinstance(effect, effects.Reply):
+            run = self._run.get(type(effect))
+            if run is not None:
+                run(index, effect)
+            elif isinstance(effect, effects.Reply):
                 answer = effect.answer
-            else:
-                self._run[type(effect)](index, effect)
         self.world.checks.after_turn(self.host, index, message)
         if isinstance(message, ask.CloseCluster):
             self._closed(message.cluster)

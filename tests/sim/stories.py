@@ -69,6 +69,7 @@ class Stories:
 
     def __init__(self) -> None:
         self._stories = {cluster: Story() for cluster in CLUSTERS}
+        self.news = False
 
     def clusters(self) -> tuple[str, ...]:
         """Return the clusters that are watched."""
@@ -89,9 +90,11 @@ class Stories:
         story = self._stories[str(cluster)]
         if not story.paused:
             story.news += events
+            self.news = True
 
     def check(self, views: dict[str, View], *, thoroughly: bool) -> Iterator[str]:
         """Take up all news, and compare with the views where there were any."""
+        self.news = False
         for cluster, story in self._stories.items():
             if story.paused or not (story.news or thoroughly):
                 continue
