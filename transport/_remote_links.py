@@ -126,14 +126,11 @@ class RemoteLinks:
         self._post.signal(key.node_id, headers.LinkExit(key.id, key.mine, data))
 
     def _finish(self, key: _Key, reason: Reason) -> None:
-        """The other end is gone: one exit signal, however many ties there were."""
+        """The other end is gone. Of two ties only the first exit finds a link."""
         with self._lock:
-            tie = self._ties.get(key)
-            if tie is None:
-                return
-            for tied in list(self._pairs[tie.pair]):
-                self._untie(tied)
-            deliver_exit(tie.me, tie.other, reason, linked=True)
+            tie = self._untie(key)
+            if tie is not None:
+                deliver_exit(tie.me, tie.other, reason, linked=True)
 
     def remove(self, ref: RemoteActorRef, me: AnyRef) -> None:
         """Unlink; once this returns no exit signal of the link is delivered."""

@@ -44,6 +44,8 @@ class _Watch(NamedTuple):
 class RemoteMonitors:
     """Monitors across nodes, both ends. Any thread.
 
+    A watcher that ends takes its monitors back itself.
+
     A watch is taken out once and thereby ends: by the death, the loss of the node, or
     demonitor. The other end needs no care: what it sends about an unknown watch is
     ignored, and after a broken link every watch is asked for again.
@@ -54,7 +56,6 @@ class RemoteMonitors:
         # Held while a Down is put into a mailbox, so that none follows a demonitor.
         self._lock = threading.RLock()
         self._watches: dict[int, _Watch] = {}
-        self._watcher_ends: dict[int, Cancel] = {}
         # What other nodes wait for: how to stop waiting, by node and their id.
         self._watched: dict[tuple[NodeId, int], Cancel | None] = {}
 
@@ -70,32 +71,21 @@ class RemoteMonitors:
             return
         with self._lock:
             self._watches[monitor.id] = _Watch(node_id, monitor, ref, watcher)
-        ends = on_down(watcher, lambda _reason: self.remove(monitor))
-        with self._lock:
-            if monitor.id in self._watches:
-                self._watcher_ends[monitor.id] = ends
         if not self._post.signal(node_id, headers.Monitor(monitor.id, ref.to)):
             self._finish(node_id, monitor.id, NodeDown(ref.node, self._post.cause(ref)))
 
     def remove(self, monitor: MonitorRef) -> None:
         """Watch no longer; once this returns no Down of it is delivered."""
         with self._lock:
-            watch = self._take(monitor.id)
+            watch = self._watches.pop(monitor.id, None)
         if watch is not None:
             self._post.signal(watch.node_id, headers.Demonitor(monitor.id))
-
-    def _take(self, monitor_id: int) -> _Watch | None:
-        watch = self._watches.pop(monitor_id, None)
-        ends = self._watcher_ends.pop(monitor_id, None)
-        if ends is not None:
-            ends()
-        return watch
 
     def _finish(self, node_id: NodeId, monitor_id: int, reason: Reason) -> None:
         with self._lock:
             watch = self._watches.get(monitor_id)
             if watch is not None and watch.node_id == node_id:
-                self._take(monitor_id)
+                del self._watches[monitor_id]
                 deliver(watch.watcher, Down(watch.monitor, watch.ref, reason))
 
     def down(self, node_id: NodeId, header: headers.Down) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -436,6 +437,18 @@ def test_an_error_record_imports_and_calls_nothing(module: str, name: str) -> No
     assert type(error) is RemoteError
     assert error.message == "echo pwned"
     assert "never_imported_here" not in sys.modules
+
+
+def test_an_error_record_wakes_no_lazy_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    lazy = ModuleType("lazy_module")
+    asked: list[str] = []
+    vars(lazy)["__getattr__"] = asked.append
+    monkeypatch.setitem(sys.modules, "lazy_module", lazy)
+
+    error = rebuild(Fault("lazy_module", "LateError", "text", ""), "b")
+
+    assert type(error) is RemoteError
+    assert asked == []
 
 
 def test_a_remote_error_is_handed_on_without_being_wrapped() -> None:

@@ -119,6 +119,24 @@ def test_the_one_that_was_linked_can_unlink_too(
     assert heard(mine) == []
 
 
+def test_after_an_unlink_the_other_end_can_link_again(
+    pair: Pair, trapper: AnyRef, mine: AnyRef
+) -> None:
+    home, away = pair
+    far, back = seen_from(away, home, trapper), seen_from(home, away, mine)
+    link(far, me=mine)
+    settled(*pair)
+    unlink(far, me=mine)
+    settled(*pair)
+
+    link(back, me=trapper)
+    settled(*pair)
+    mine.stop()
+    settled(*pair)
+
+    eventually(lambda: heard(trapper) == [Exit(back, "normal")])
+
+
 def test_unlink_leaves_nothing_behind(pair: Pair, user: AnyRef, mine: AnyRef) -> None:
     home, away = pair
     far = seen_from(away, home, user)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from actors import (
+    ActorRef,
     Crash,
     Down,
     Mailbox,
@@ -39,7 +40,7 @@ def pair() -> Iterator[Pair]:
 
 
 @pytest.fixture
-def user() -> Iterator[AnyRef]:
+def user() -> Iterator[ActorRef[User]]:
     with users() as (ref,):
         yield ref
 
@@ -127,14 +128,19 @@ def test_a_death_while_the_link_is_broken_is_heard_when_it_is_back(
 
 
 def test_a_link_that_breaks_and_returns_leaves_one_monitor(
-    pair: Pair, user: AnyRef, me: Mailbox
+    pair: Pair, user: ActorRef[User], me: Mailbox
 ) -> None:
     home, away = pair
     watch = monitor(seen_from(away, home, user))
+    home.settle()
+    watches_here = len(user.cell.watches)
 
     for _ in range(3):
         home.cut(away)
         home.connect(away)
+        home.settle()
+
+    assert len(user.cell.watches) == watches_here
     user.stop()
 
     assert me.receive(timeout=5).monitor == watch
@@ -295,12 +301,14 @@ def test_a_down_from_a_node_that_is_not_watched_is_ignored(
     home, away = pair
     third = MemoryNode("third")
     third.connect(away)
-    watch = monitor(seen_from(away, home, user))
+    far = seen_from(away, home, user)
+    watch = monitor(far)
 
     forged = headers.Down(watch.id, b"\x00\xa6normal")
     third.send_message(away.id, headers.write(forged))
 
     assert nothing_more(me, third, away)
+    assert far.is_alive()
     third.stop()
 
 
