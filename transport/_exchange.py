@@ -121,8 +121,8 @@ class Exchange:
                 self._link_down(token, node, reason)
             case effects.PeerDown(node, cause):
                 self._peer_down(node, cause)
-            case effects.Paused(seconds):
-                self._paused(seconds)
+            case effects.Paused() | effects.Quarantined():
+                self._warn(effect)
             case effects.NameInUse(text):
                 self._progress.note(lambda p: setattr(p, "name_in_use", text))
             case _:
@@ -209,13 +209,24 @@ class Exchange:
         if len(causes) > MAX_CAUSES:
             del causes[next(iter(causes))]
 
-    def _paused(self, seconds: float) -> None:
-        log.warning(
-            "process_was_paused",
-            node=self.me,
-            seconds=round(seconds, 1),
-            meaning="this process did not run; peers may have dropped us",
-        )
+    def _warn(self, effect: effects.Paused | effects.Quarantined) -> None:
+        match effect:
+            case effects.Paused(seconds):
+                log.warning(
+                    "process_was_paused",
+                    node=self.me,
+                    seconds=round(seconds, 1),
+                    words=f"this process was paused {seconds:.0f} s; "
+                    "peers may have dropped us",
+                )
+            case effects.Quarantined(node, seconds, faults, reason):
+                log.warning(
+                    "peer_quarantined",
+                    node=self.me,
+                    peer=node,
+                    words=f"quarantined: node {node} for {seconds:g} s "
+                    f"after {faults} faults ({reason})",
+                )
 
     def _publish(self) -> None:
         self._changed = False

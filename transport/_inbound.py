@@ -104,7 +104,9 @@ class Inbound:
             error=error,
         )
         link.close()
-        self._exchange.happened(messages.Lost(link.token, f"protocol error: {error}"))
+        self._exchange.happened(
+            messages.Lost(link.token, f"protocol error: {error}", fault=True)
+        )
 
     def _on_beat(self, link: Link, message: control.Beat) -> None:
         self._skew(link, message.wall_ms)

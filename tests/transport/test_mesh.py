@@ -412,3 +412,66 @@ def test_a_hinted_address_that_never_answers_is_forgotten() -> None:
     made.step(msg.DialFailed(C, "timed out"), 700.0)
 
     assert only(fx.Dial, made.step(msg.Tick(), 710.0)) == []
+
+
+def test_a_peer_with_one_fault_may_come_back_at_once() -> None:
+    made = linked("a")
+
+    seen = made.step(msg.Lost(100, "protocol error", fault=True), 1.0)
+
+    assert fx.Dial(A) in seen
+    assert isinstance(made.step(asked("a", 7), 1.1)[0], fx.Accept)
+
+
+def test_a_peer_with_faults_is_kept_away_longer_each_time() -> None:
+    made = linked("a")
+    made.step(msg.Lost(100, "bad frame", fault=True), 1.0)
+    made.step(asked("a", 7), 1.1)
+
+    seen = made.step(msg.Lost(7, "bad frame", fault=True), 2.0)
+    refused = made.step(asked("a", 8), 5.9)
+    back = made.step(asked("a", 9), 6.1)
+    again = made.step(msg.Lost(9, "bad frame", fault=True), 7.0)
+
+    assert only(fx.Dial, seen) == []
+    assert only(fx.Quarantined, seen) == [
+        fx.Quarantined(node_id("a"), 4.0, 2, "bad frame")
+    ]
+    assert isinstance(refused[0], fx.Reject)
+    assert refused[0].code == "quarantined"
+    assert fx.Accept(9) in back
+    assert only(fx.Quarantined, again) == [
+        fx.Quarantined(node_id("a"), 8.0, 3, "bad frame")
+    ]
+
+
+def test_a_dial_under_way_to_a_quarantined_peer_is_ended() -> None:
+    made = linked("a")
+    made.step(msg.Lost(100, "bad frame", fault=True), 1.0)
+    made.step(asked("a", 7), 1.1)
+    made.step(msg.Lost(7, "bad frame", fault=True), 2.0)
+
+    assert made.step(msg.Met(8, A, node_id("a")), 2.1) == [fx.Close(8, "quarantined")]
+
+
+def test_a_quarantined_peer_is_dialled_when_its_time_is_over() -> None:
+    made = linked("a")
+    made.step(msg.Lost(100, "bad frame", fault=True), 1.0)
+    made.step(msg.DialFailed(A, "timed out"), 1.05)
+    made.step(asked("a", 7), 1.1)
+    made.step(msg.Lost(7, "bad frame", fault=True), 2.0)
+
+    early = ticked(made, 5.5, start=2.0)
+    later = ticked(made, 6.5, start=5.5)
+
+    assert only(fx.Dial, early) == []
+    assert only(fx.Dial, later) == [fx.Dial(A)]
+
+
+def test_another_life_has_a_clean_record() -> None:
+    made = linked("a")
+    made.step(msg.Lost(100, "bad frame", fault=True), 1.0)
+    made.step(asked("a", 7), 1.1)
+    made.step(msg.Lost(7, "bad frame", fault=True), 2.0)
+
+    assert fx.Accept(8) in made.step(asked("a", 8, life=2), 2.1)

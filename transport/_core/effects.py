@@ -115,6 +115,16 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantined:
+    """This life of a node gets no link for a while, after so many faults."""
+
+    node: NodeId
+    seconds: float
+    faults: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NameInUse:
     """A live node has our name, and we never had a link."""
 
@@ -136,5 +146,6 @@ Effect = (
     | LinkDown
     | PeerDown
     | Paused
+    | Quarantined
     | NameInUse
 )

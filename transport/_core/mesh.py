@@ -9,56 +9,18 @@ ends alike. A live name is never stolen; a dead one is free when its link is gon
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 
 from transport._core import effects, messages
 from transport._core.addresses import diallable
 from transport._core.effects import Effect
 from transport._core.identity import NodeId
 from transport._core.messages import Message
+from transport._core.peers import Peer, Settings, State
 from transport._core.routes import Route, Routes
 
+__all__ = ["Mesh", "Peer", "Settings", "State"]
+
 _REMEMBER_DOWN = 600.0
-
-
-class State(StrEnum):
-    """What is believed of a peer."""
-
-    UP = "up"
-    SUSPECT = "suspect"
-    DOWN = "down"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a mesh must know of its node. Durations in seconds."""
-
-    me: NodeId
-    address: str = ""
-    heartbeat: float = 1.0
-    lease: float = 5.0
-    grace: float = 2.0
-    hidden: bool = False
-    max_links: int = 256
-
-
-@dataclass(slots=True)
-class Peer:
-    """One life of another node. Written by the mesh alone; `token` is None unlinked."""
-
-    node: NodeId
-    address: str
-    hidden: bool
-    state: State
-    since: float
-    token: int | None = None
-    last_token: int = 0
-    dialled_here: bool = False
-    heard_at: float = 0.0
-    grace_ends: float = 0.0
-    probe_ends: float | None = None
-    cause: str = ""
 
 
 class Mesh:
@@ -172,6 +134,9 @@ class Mesh:
         peer = self._peers.get(node.name)
         if peer is None:
             self._out.append(effects.Proceed(token, 0))
+        elif peer.barred(node, now):
+            self._routes.failed(message.address, now)
+            self._out.append(effects.Close(token, "quarantined"))
         elif peer.token is None:
             if peer.node != node and peer.state is State.SUSPECT:
                 self._down(peer, "another incarnation answers", now)
@@ -225,13 +190,20 @@ class Mesh:
 
     def _refusal(self, message: messages.Asked, now: float) -> tuple[str, str] | None:
         me, node = self._settings.me, message.node
+        peer = self._peers.get(node.name)
         if self._stopped:
             return "stopping", f"{me.name} is stopping"
         if node.name == me.name:
             return "name_in_use", _in_use(me)
-        peer = self._peers.get(node.name)
         if peer is not None and peer.token is not None:
             return self._linked_refusal(peer, message, now)
+        if peer is not None and peer.barred(node, now):
+            wait = peer.record.until - now
+            return "quarantined", f"{node.name} is quarantined for {wait:.0f} s"
+        return self._newcomer_refusal(message)
+
+    def _newcomer_refusal(self, message: messages.Asked) -> tuple[str, str] | None:
+        me, node = self._settings.me, message.node
         if me.name < node.name and self._routes.dialling(node.name, message.address):
             return "race", f"{me.name} is dialling {node.name}"
         if len(self._linked) >= self._settings.max_links:
@@ -259,11 +231,14 @@ class Mesh:
     ) -> None:
         node, token = message.node, message.token
         peer = self._peers.get(node.name)
-        if peer is None or peer.node != node or peer.state is State.DOWN:
-            peer = Peer(node, message.address, message.hidden, State.UP, now)
+        if peer is None or peer.node != node:
+            peer = Peer(node, message.address, message.hidden, State.DOWN, now)
             self._peers[node.name] = peer
+        if peer.state is State.DOWN:
             self._out.append(effects.PeerUp(node))
-        peer.state, peer.token, peer.last_token = State.UP, token, token
+        if peer.state is not State.UP:
+            peer.state, peer.since = State.UP, now
+        peer.token = peer.last_token = token
         peer.address, peer.hidden = message.address, message.hidden
         peer.heard_at, peer.probe_ends = now, None
         peer.dialled_here = dialled_here
@@ -307,8 +282,14 @@ class Mesh:
 
     def _on_lost(self, message: messages.Lost, now: float) -> None:
         peer = self._linked.get(message.token)
-        if peer is not None:
-            self._unlink(peer, message.reason, now)
+        if peer is None:
+            return
+        self._unlink(peer, message.reason, now)
+        seconds = peer.record.fault(now) if message.fault else 0.0
+        if seconds:
+            self._routes.defer(peer.node.name, peer.address, peer.record.until)
+            faults, reason = peer.record.faults, message.reason
+            self._out.append(effects.Quarantined(peer.node, seconds, faults, reason))
 
     def _on_bye(self, message: messages.GotBye, now: float) -> None:
         peer = self._linked.get(message.token)

@@ -86,10 +86,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An open link has ended."""
+    """An open link has ended; `fault` when the peer sent what no peer may send."""
 
     token: int
     reason: str
+    fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,12 @@ class Routes:
         if route_to is not None and not route_to.dialling:
             route_to.due, route_to.attempts = now, 0
 
+    def defer(self, name: str, address: str, until: float) -> None:
+        """Do not dial a node before a moment."""
+        for route in self._routes.values():
+            if route.name == name or route.address == address:
+                route.due = max(route.due, until)
+
     def forget(self, name: str, address: str, *, configured: bool) -> None:
         """Drop the routes to a node that left; configured ones only when told to."""
         for route in list(self._routes.values()):
