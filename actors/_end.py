@@ -51,8 +51,10 @@ def fence(ref: ActorRef[Answer], reason: Reason = "killed") -> None:
     cell = ref.cell
     if cell.ended:
         return
-    busy = cell.thread is not None and (cell.envelope is not None or not cell.started)
+    # Closed first: a turn that begins after the look would not be answered.
+    leave(ref)
     turn = cell.envelope
+    busy = cell.thread is not None and (turn is not None or not cell.started)
     ended = end(ref, reason)
     if turn is not None and turn.reply_to is not None and ended:
         dead = ActorDeadError(f"{ref} was ended while handling the message: {reason}")
