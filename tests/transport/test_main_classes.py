@@ -36,6 +36,8 @@ class Join:
 def main(verb):
     if verb == "send":
         send([Join("red", Mood.CALM), Join.Inner("x"), lambda n: Join(n, Mood.CALM)])
+    elif verb == "send one":
+        send([Join("red", Mood.CALM)])
     else:
         first, second, third = receive()
         match first, third("blue"):
@@ -104,6 +106,7 @@ def test_a_script_that_imports_the_other_gets_its_classes(tmp_path: Path) -> Non
     importing = script(tmp_path, "importing", IMPORTING)
 
     assert run(importing, given=run(chat, "send")) == "True"
+    assert run(importing, given=run(chat, "send one")) == "True"
 
 
 @pytest.mark.slow
@@ -122,3 +125,4 @@ def test_a_script_without_the_class_gets_it_by_value(tmp_path: Path) -> None:
     other = script(tmp_path, "other", OTHER)
 
     assert run(other, given=run(chat, "send")) == "Join red CALM"
+    assert run(other, given=run(chat, "send one")) == "Join red CALM"
