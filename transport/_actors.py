@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 from actors import actor_id, class_name, on_down, whereis
 from transport._core.identity import NodeId
 from transport._errors import NotLocalError
+from transport._headers import MAX_NAME
 from transport._homes import claim, home_of
 from transport._plain import Address
 from transport._ref import AnyRef, Carrier, NamedActorRef, RemoteActorRef
@@ -120,7 +121,13 @@ class RefBook:
             return found
 
     def named(self, node: str, name: str) -> NamedActorRef:
-        """Return a ref to whoever bears a name on a node."""
+        """Return a ref to whoever bears a name on a node.
+
+        Raises:
+            ValueError: No actor can have that name; the peer would close the link.
+        """
+        if not 1 <= len(name) <= MAX_NAME or _surrogates(name):
+            raise ValueError(f"an actor's name is 1-{MAX_NAME} characters: {name!r}")
         return NamedActorRef(self._carrier, NodeId(node, b""), name)
 
     def is_local(self, ref: AnyRef) -> bool:
@@ -145,3 +152,11 @@ class RefBook:
         if isinstance(to, str):
             return self.named(node, to)
         return self.ref(NodeId(node, incarnation), to, cls)
+
+
+def _surrogates(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -30,10 +30,12 @@ MAX_ADDRESSEES = 8192
 MAX_REASON_BYTES = 1024 * 1024
 # Characters of a traceback, or of an exception's message, that travel.
 MAX_TRACEBACK = 64 * 1024
+# Characters of a registered name, or of the name of a class.
+MAX_NAME = 1024
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
-ClassName = Annotated[str, msgspec.Meta(max_length=1024)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+ClassName = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 To = Id | Name
 Payload = Annotated[bytes, msgspec.Meta(max_length=MAX_PAYLOAD_BYTES)]
 Encoded = Annotated[bytes, msgspec.Meta(max_length=MAX_REASON_BYTES)]

@@ -143,7 +143,8 @@ class Sender:
 
     def class_of(self, ref: AnyRef) -> str:
         """Return the name of an actor's class."""
-        return ref.cls if isinstance(ref, RemoteActorRef) else class_name(ref)
+        name = ref.cls if isinstance(ref, RemoteActorRef) else class_name(ref)
+        return name[: headers.MAX_NAME]
 
     def write_reason(self, node_id: NodeId, reason: Reason) -> bytes:
         """Return an exit reason as bytes for a node; never fails."""

@@ -24,7 +24,7 @@ from transport import _headers as headers
 from transport._asks import Asks, Question, RemoteFuture, StopFuture, failed
 from transport._core.errors import TransportError
 from transport._core.identity import NodeId
-from transport._errors import NodeDownError
+from transport._errors import NodeDownError, NotLocalError
 from transport._faults import Fault, rebuild
 from transport._links import Links
 from transport._many import Many
@@ -210,10 +210,16 @@ class ActorTraffic:
         node_id = self._sender.life_of(ref)
         if node_id is None:
             return
-        n = 0 if sender is None else self._sender.adopt(sender)
-        cls = "" if sender is None else self._sender.class_of(sender)
+        n, cls = self._signature(sender)
         data = self._sender.write_reason(node_id, reason)
         self._sender.signal(node_id, headers.Exit(ref.to, n, cls, data))
+
+    def _signature(self, sender: AnyRef | None) -> tuple[int, str]:
+        """Return who an exit signal is from; an actor of another node stays unnamed."""
+        if sender is not None:
+            with suppress(NotLocalError):
+                return self._sender.adopt(sender), self._sender.class_of(sender)
+        return 0, ""
 
     # What the node calls on its I/O thread: `Traffic`.
 

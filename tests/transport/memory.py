@@ -22,6 +22,8 @@ class MemoryNode:
         self.name = name
         self.allow_pickle = allow_pickle
         self.full = False
+        # The socket is, and nobody has noticed yet.
+        self.broken = False
         self.dropped = 0
         self.frames: list[NodeId] = []
         self.causes: dict[NodeId, str] = {}
@@ -59,7 +61,7 @@ class MemoryNode:
         self, node_id: NodeId, body: bytes, *, bounded: bool = True
     ) -> bool:
         peer = self._peers.get(node_id)
-        if peer is None or (bounded and self.full):
+        if peer is None or self.broken or (bounded and self.full):
             self.dropped += 1
             return False
         self.frames.append(node_id)

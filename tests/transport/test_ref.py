@@ -480,6 +480,12 @@ def test_a_name_is_resolved_by_each_message_anew(pair: Pair) -> None:
     assert far.is_alive()
 
 
+@pytest.mark.parametrize("name", ["", "x" * 1025, "\ud800"])
+def test_a_name_that_nobody_can_have_is_refused_here(pair: Pair, name: str) -> None:
+    with pytest.raises(ValueError, match="an actor's name is 1-1024 characters"):
+        pair[1].traffic.actor("web2", name)
+
+
 def test_a_name_on_this_very_node_works_too(pair: Pair, user: AnyRef) -> None:
     home, _ = pair
     register_name("me", user)

@@ -25,6 +25,7 @@ from tests.transport.people import (
     users,
 )
 from tests.waiting import eventually
+from transport import RemoteActorRef
 
 Pair = tuple[MemoryNode, MemoryNode]
 
@@ -292,3 +293,34 @@ def test_a_killed_end_spreads_as_killed(pair: Pair, user: AnyRef, mine: AnyRef) 
 
         assert me.receive(timeout=5).reason == "killed"
     eventually(lambda: heard(mine) == [Exit(far, "killed")])
+
+
+def test_a_link_that_finds_the_connection_broken_is_an_exit(
+    pair: Pair, user: AnyRef, mine: AnyRef
+) -> None:
+    home, away = pair
+    far = seen_from(away, home, user)
+    away.broken = True
+
+    link(far, me=mine)
+
+    assert heard(mine) == [Exit(far, NodeDown("web2", "never linked"))]
+    assert ties(away) == 0
+
+
+def test_an_exit_signal_of_another_nodes_actor_is_unsigned(
+    pair: Pair, trapper: AnyRef, mine: AnyRef
+) -> None:
+    home, away = pair
+    far = seen_from(away, home, trapper)
+    home.traffic.adopt(mine)
+
+    away.traffic.send_exit(_remote(far), mine, "shutdown")
+    settled(*pair)
+
+    assert heard(trapper) == [Exit(None, "shutdown")]
+
+
+def _remote(ref: AnyRef) -> RemoteActorRef:
+    assert isinstance(ref, RemoteActorRef)
+    return ref

@@ -334,3 +334,33 @@ def test_thousands_of_monitors_all_hear_of_a_lost_node(pair: Pair, me: Mailbox) 
         heard = [me.receive(timeout=5) for _ in wanted]
         assert {down.monitor for down in heard} == wanted
         assert nothing_more(me, home, away)
+
+
+def test_a_monitor_that_finds_the_link_broken_hears_so(
+    pair: Pair, user: AnyRef, me: Mailbox
+) -> None:
+    home, away = pair
+    far = seen_from(away, home, user)
+    away.broken = True
+
+    watch = monitor(far)
+
+    assert me.receive(timeout=5) == Down(watch, far, NodeDown("web2", "never linked"))
+    assert watches(away) == 0
+
+
+def test_a_node_that_stops_ends_what_was_watched_through_it(
+    user: AnyRef, me: Mailbox
+) -> None:
+    home, away = MemoryNode("web2"), MemoryNode("web1")
+    home.connect(away)
+    watch = monitor(seen_from(away, home, user))
+    home.settle()
+
+    away.stop()
+
+    down = me.receive(timeout=5)
+    assert down.monitor == watch
+    assert isinstance(down.reason, NodeDown)
+    assert "web1" in down.reason.cause
+    home.stop()
