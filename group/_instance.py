@@ -38,14 +38,22 @@ from group._core.leases import Leases
 from group._core.meta import Meta
 from group._core.narrate import Narrator
 from group._core.plain import RefAddress
-from group._core.requests import ActorDown, Blocked, Closed, Connect, Disconnect
+from group._core.requests import (
+    ActorDown,
+    Blocked,
+    Closed,
+    Connect,
+    Describe,
+    Disconnect,
+    Snapshot,
+)
 from group._core.rows import Row
 from group._log import GroupLog
 from group._reasons import RegistryConflict
 from group._runner import Runner, countdown
-from group._store import DirectoryDesk, Store
+from group._store import DirectoryDesk, Store, Subscription
 from group._stream import EventStream
-from group._subscribers import Subscriber
+from group._subscribers import ActorSubscriber, Subscriber
 from transport import Channel, Node, NodeId
 
 LEASES_CHANGED = "leases changed"
@@ -186,9 +194,26 @@ class Instance:
         """Tell whether an actor of this node monitors something in a cluster."""
         return any(
             name == cluster
-            for held in list(self.store.monitors.values())
-            for name, _ in list(held)
+            for monitor in list(self.store.monitors.values())
+            for name, _ in list(monitor.held)
         )
+
+    def restart(self, subscriber: Subscriber, held: Iterable[Subscription]) -> None:
+        """Give a subscriber the rows that match what it holds, shard by shard."""
+        request = Describe(tuple(held))
+        for runner in self.runners:
+
+            def described(answer: object, shard: int = runner.index) -> None:
+                if isinstance(answer, Snapshot):
+                    subscriber.restart(shard, answer.events)
+
+            runner.post(request, described)
+
+    def refresh(self, subscriber: ActorSubscriber) -> None:
+        """Let an actor that has lagged begin again."""
+        monitor = self.store.monitors.get(subscriber.ref)
+        if monitor is not None:
+            self.restart(subscriber, monitor.held)
 
     def await_restart(self) -> None:
         """Wait a moment for an actor of the tree to be started again."""

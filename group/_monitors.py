@@ -1,5 +1,6 @@
 """The monitor registry: which actors of this node monitor what."""
 
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -8,6 +9,8 @@ from actors import Actor, AnyRef, Timeout, deliver, on_down, register_name
 from group._core.keys import Pattern
 from group._core.requests import Subscribe, Unsubscribe
 from group._instance import Instance
+from group._runner import Crashed
+from group._store import Monitor
 from group._subscribers import ActorSubscriber
 
 
@@ -49,9 +52,8 @@ class MonitorRegistry(Actor):
     def on_start(self) -> None:
         """Watch the actors that have subscriptions."""
         register_name(self._instance.registry_name, self.actor_ref)
-        for subscriber in list(self._instance.store.monitors):
-            if isinstance(subscriber, ActorSubscriber):
-                self._watch(subscriber.ref)
+        for ref in list(self._instance.store.monitors):
+            self._watch(ref)
 
     def on_receive(self, message: object) -> None:
         """Add or remove a subscription."""
@@ -69,35 +71,42 @@ class MonitorRegistry(Actor):
         on_down(ref, partial(_tell_gone, self.actor_ref, ref))
 
     def _add(self, message: Add) -> None:
-        subscriber = ActorSubscriber(self._instance.config.name, message.ref)
-        held = self._instance.store.monitors.get(subscriber)
-        if held is None:
-            held = self._instance.store.monitors[subscriber] = set()
+        monitors = self._instance.store.monitors
+        monitor = monitors.get(message.ref)
+        if monitor is None:
+            monitor = monitors[message.ref] = self._new(message.ref)
             self._watch(message.ref)
-        held.add((message.cluster, message.pattern))
-        request = Subscribe(subscriber, message.cluster, message.pattern)
+        monitor.held.add((message.cluster, message.pattern))
+        request = Subscribe(monitor.subscriber, message.cluster, message.pattern)
         self._every_shard(request, message.timeout)
 
     def _remove(self, message: Remove) -> None:
-        subscriber = ActorSubscriber(self._instance.config.name, message.ref)
-        held = self._instance.store.monitors.get(subscriber, set())
-        held.discard((message.cluster, message.pattern))
-        request = Unsubscribe(subscriber, message.cluster, message.pattern)
-        self._every_shard(request, message.timeout)
+        monitor = self._instance.store.monitors.get(message.ref)
+        if monitor is not None:
+            monitor.held.discard((message.cluster, message.pattern))
+            request = Unsubscribe(monitor.subscriber, message.cluster, message.pattern)
+            self._every_shard(request, message.timeout)
 
     def _forget(self, ref: AnyRef) -> None:
-        subscriber = ActorSubscriber(self._instance.config.name, ref)
-        if self._instance.store.monitors.pop(subscriber, None):
+        monitor = self._instance.store.monitors.pop(ref, None)
+        if monitor is not None:
             for runner in self._instance.runners:
-                runner.post(Unsubscribe(subscriber, "", None))
+                runner.post(Unsubscribe(monitor.subscriber, "", None))
+
+    def _new(self, ref: AnyRef) -> Monitor:
+        config = self._instance.config
+        subscriber = ActorSubscriber(
+            config.name, ref, config.max_events, self._instance.refresh
+        )
+        return Monitor(subscriber, set())
 
     def _every_shard(self, request: object, timeout: float) -> None:
         for runner in self._instance.runners:
-            try:
-                runner.call(request, timeout)
-            except Timeout:
-                # It is in the shard's queue, and a shard that starts takes it up.
-                continue
+            # Out of time, it is in the shard's queue, and is handled all the same.
+            with suppress(Timeout):
+                answer = runner.call(request, timeout)
+                if isinstance(answer, Crashed):
+                    runner.call(request, timeout)
 
 
 def _tell_gone(registry: AnyRef, ref: AnyRef, _reason: object) -> None:

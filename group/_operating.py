@@ -101,8 +101,8 @@ class Operating(Reads):
             members=members,
             monitors=sum(
                 where == place and matches(pattern, name)
-                for held in list(instance.store.monitors.values())
-                for where, pattern in list(held)
+                for monitor in list(instance.store.monitors.values())
+                for where, pattern in list(monitor.held)
             ),
         )
 

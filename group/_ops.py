@@ -6,9 +6,10 @@ Questions and answers are plain tuples, so that the two programs need no common 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
-from actors import Actor, class_name, is_ref, register_name, tree
+from actors import Actor, ActorError, class_name, is_ref, register_name, tree
 from group._core.events import Entry
 from group._errors import GroupError
 from group._instance import Instance
@@ -37,8 +38,9 @@ class Operations(Actor):
         self._directory = instance.directory
 
     def on_start(self) -> None:
-        """Take the name."""
-        register_name(self._name, self.actor_ref)
+        """Take the name, unless another node of this name, here, has it."""
+        with suppress(ActorError):
+            register_name(self._name, self.actor_ref)
 
     def on_receive(self, message: object) -> object:
         """Answer a question; what is wrong with it is an answer too."""

@@ -15,8 +15,15 @@ from collections.abc import Callable, Iterable
 
 from actors import Future
 from group._clock import monotonic, wall_ms
-from group._core.effects import Effect, Reply
-from group._core.requests import Rebuild
+from group._core.directory import is_outdated_by_rebuild
+from group._core.effects import Effect, Reply, Send
+from group._core.requests import (
+    CloseCluster,
+    Describe,
+    Rebuild,
+    Subscribe,
+    Unsubscribe,
+)
 from group._core.shard import Shard
 
 MESSAGES_PER_TURN = 64
@@ -35,12 +42,19 @@ class Crashed:
 _CLOSED = Crashed(RuntimeError("the shard is not running"))
 
 
+# What must not be lost with the shard that crashes over it. (Requests of callers are
+# handed in again by these; deaths and peers are in what a new shard is rebuilt from.)
+_REPEATED = (Subscribe, Unsubscribe, Describe, CloseCluster)
+
+
 class _Work:
-    __slots__ = ("done", "message")
+    __slots__ = ("again", "done", "message")
 
     def __init__(self, message: object, done: Answered | None) -> None:
         self.message = message
         self.done = done
+        # Whether a shard has crashed over it.
+        self.again = False
 
 
 class Runner:
@@ -69,6 +83,8 @@ class Runner:
         self._wake: Callable[[], None] = _nobody
         self._fail: Callable[[BaseException], None] = _no_owner
         self._to_flush: set[int] = set()
+        # What a turn that broke off has left to do.
+        self._unfinished: list[Effect] = []
         self.begun = 0
         self._closed = False
 
@@ -106,7 +122,9 @@ class Runner:
         try:
             self._wake, self._fail = wake, fail
             effects = core.step(rebuild(), monotonic(), wall_ms())
-            self._carry_out(effects)
+            left, self._unfinished = self._unfinished, []
+            # What fails a second time is left out.
+            self._carry_out([*left, *effects], first_left=1)
             self._core = core
             self.begun += 1
         finally:
@@ -132,6 +150,12 @@ class Runner:
                 return
             if work.done is not None:
                 work.done(_CLOSED)
+
+    def supersede(self) -> None:
+        """Make what waits and is outdated by a `Rebuild` do nothing; it is answered."""
+        for work in self._queue.copy():
+            if is_outdated_by_rebuild(work.message):
+                work.message = None
 
     def drain(self) -> None:
         """Handle what waits, on the shard's own thread."""
@@ -221,8 +245,17 @@ class Runner:
 
     def _work(self, work: _Work) -> None:
         answer = self._run(work.message)
-        if work.done is not None:
+        if isinstance(answer, Crashed) and self._repeats(work):
+            # At the head, where it was, for the next shard.
+            self._queue.appendleft(work)
+        elif work.done is not None:
             work.done(answer)
+
+    def _repeats(self, work: _Work) -> bool:
+        if work.again or self._closed:
+            return False
+        work.again = True
+        return isinstance(work.message, _REPEATED)
 
     def _run(self, message: object) -> object:
         core = self._core
@@ -241,13 +274,21 @@ class Runner:
             self._crash(error)
             raise
 
-    def _carry_out(self, effects: list[Effect]) -> object:
+    def _carry_out(self, effects: list[Effect], first_left: int = 0) -> object:
         answer = None
-        for effect in effects:
-            if isinstance(effect, Reply):
-                answer = effect.answer
-            else:
-                self._to_flush.update(self._perform(self, effect))
+        done = -1
+        try:
+            for effect in effects:
+                done += 1
+                if isinstance(effect, Reply):
+                    answer = effect.answer
+                else:
+                    self._to_flush.update(self._perform(self, effect))
+        except BaseException:
+            # What was to be sent, the next shard sends anew.
+            left = effects[done + first_left :]
+            self._unfinished += [each for each in left if not isinstance(each, Send)]
+            raise
         return answer
 
     def blocked(self, message: object) -> None:

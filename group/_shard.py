@@ -6,6 +6,7 @@ the same tables.
 """
 
 from contextlib import suppress
+from functools import partial
 
 from actors import Actor, ActorError, deliver, register_name, tell_after
 from group._core.requests import Tick
@@ -46,7 +47,7 @@ class ShardActor(Actor):
         ref = self.actor_ref
         self._runner.begin(
             core,
-            self._instance.directory.rebuild,
+            partial(self._instance.directory.rebuild, self._runner),
             wake=lambda: deliver(ref, _WAKE),
             fail=lambda error: deliver(ref, _Failed(error)),
         )

@@ -1,9 +1,11 @@
 """Everything that a group on this node knows: what its Data actor owns."""
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from actors import AnyRef
 from group._core.conflict import Rank
 from group._core.directory import Directory
 from group._core.effects import Cut, Effect, Reply, Send, ToShards
@@ -12,9 +14,17 @@ from group._core.requests import Rebuild
 from group._core.tables import Tables
 from group._core.views import View
 from group._runner import Runner
+from group._subscribers import ActorSubscriber
 from transport import NodeId
 
 Subscription = tuple[str, Pattern]
+
+
+class Monitor(NamedTuple):
+    """What one actor monitors: clusters and patterns."""
+
+    subscriber: ActorSubscriber
+    held: set[Subscription]
 
 
 @dataclass
@@ -32,7 +42,7 @@ class Store:
     condemned: set[int] = field(default_factory=set)
     tables: list[Tables] = field(default_factory=list)
     # Who monitors what, by the actor's ref; written by the monitor registry alone.
-    monitors: dict[Hashable, set[Subscription]] = field(default_factory=dict)
+    monitors: dict[AnyRef, Monitor] = field(default_factory=dict)
     directory: Directory = field(init=False)
 
     def __post_init__(self) -> None:
@@ -100,9 +110,13 @@ class DirectoryDesk:
                 self._send((effect.token,), effect)
         return answer, told
 
-    def rebuild(self) -> Rebuild:
-        """Return what a shard that takes up its tables must know."""
+    def rebuild(self, runner: Runner) -> Rebuild:
+        """Return what a shard that takes up its tables must know.
+
+        What it has been told before and has not handled yet is in there.
+        """
         with self._lock:
+            runner.supersede()
             return self._directory.rebuild()
 
     def nodes(self, cluster: str | None) -> list[str]:

@@ -8,6 +8,7 @@ from group._core.arguments import check_timeout
 from group._core.errors import shown
 from group._core.keys import shard_of
 from group._core.requests import (
+    DONE,
     Condemned,
     Done,
     Expired,
@@ -84,7 +85,7 @@ class Verbs:
         deadline = monotonic() + seconds
         shard = shard_of(cluster, key, instance.config.shards)
         runner = instance.runners[shard]
-        attempts = ATTEMPTS
+        attempts, repeated = ATTEMPTS, False
         while True:
             self._check_running()
             try:
@@ -98,9 +99,13 @@ class Verbs:
                 answer = Expired()
             if isinstance(answer, Crashed):
                 attempts -= 1
+                repeated = True
                 if attempts:
                     continue
                 answer = Expired()
+            if repeated and isinstance(answer, NotRegistered | NotJoined):
+                # The turn that crashed had come that far.
+                return DONE
             if isinstance(answer, Expired):
                 self._check_running()
                 raise ShardTimeoutError(shard, seconds, runner.waiting)

@@ -16,7 +16,7 @@ from group._core.keys import (
     check_pattern,
     shard_of,
 )
-from group._core.requests import DONE, Settle, Snapshot, Subscribe, Unsubscribe
+from group._core.requests import DONE, Settle, Subscribe, Unsubscribe
 from group._errors import KeyTakenError, ShardTimeoutError
 from group._instance import LOOK_AGAIN
 from group._monitors import Add, Remove
@@ -243,11 +243,14 @@ class Watching(Reads, Writes):
             instance.config.max_events,
             stale=snapshot,
             close_hook=lambda: self._unsubscribe(subscriber, place, checked),
-            on_lag=lambda: self._subscribe(subscriber, place, checked, snapshot=True),
+            on_lag=lambda: instance.restart(subscriber, [(place, checked)]),
         )
         subscriber = StreamSubscriber(stream)
         instance.streams.add(stream)
-        self._subscribe(subscriber, place, checked, snapshot=snapshot)
+        for runner in instance.runners:
+            runner.post(Subscribe(subscriber, place, checked))
+        if snapshot:
+            instance.restart(subscriber, [(place, checked)])
         for runner in instance.runners:
             # What happens after this call is in the stream.
             runner.call(None, REQUEST_TIMEOUT)
@@ -263,23 +266,6 @@ class Watching(Reads, Writes):
                 answer = runner.call(Settle(number), max(0.0, deadline - monotonic()))
                 if answer == DONE:
                     asked[runner.index] = life
-
-    def _subscribe(
-        self,
-        subscriber: StreamSubscriber,
-        cluster: str,
-        pattern: Pattern,
-        *,
-        snapshot: bool,
-    ) -> None:
-        request = Subscribe(subscriber, cluster, pattern, snapshot)
-        for runner in self._instance.runners:
-
-            def restart(answer: object, shard: int = runner.index) -> None:
-                if isinstance(answer, Snapshot):
-                    subscriber.stream.restart(shard, answer.events)
-
-            runner.post(request, restart)
 
     def _unsubscribe(
         self, subscriber: StreamSubscriber, cluster: str, pattern: Pattern

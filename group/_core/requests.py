@@ -77,6 +77,16 @@ class Subscribe(_Request, frozen=True):
     snapshot: bool = False
 
 
+class Describe(_Request, frozen=True):
+    """Tell the rows that match any of these (cluster, pattern), each once.
+
+    The answer is a `Snapshot`. For a subscriber that has missed events: what follows
+    this turn continues it.
+    """
+
+    held: tuple[tuple[str, Pattern], ...]
+
+
 class Unsubscribe(_Request, frozen=True):
     """Stop sending them. `pattern` None: every pattern of this subscriber."""
 

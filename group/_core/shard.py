@@ -120,6 +120,7 @@ class Shard:
             ask.Leave: local.leave,
             ask.ActorDown: local.actor_down,
             ask.Subscribe: self._subscribe,
+            ask.Describe: self._describe,
             ask.Unsubscribe: self._unsubscribe,
             ask.OpenCluster: self._open,
             ask.CloseCluster: self._close,
@@ -143,6 +144,14 @@ class Shard:
             return ask.DONE
         rows = self.narrator.describe(self.tables, request.cluster, request.pattern)
         return ask.Snapshot(rows)
+
+    def _describe(self, request: ask.Describe) -> object:
+        unique = {
+            (event.cluster, event.type, event.key, event.ref): event
+            for cluster, pattern in request.held
+            for event in self.narrator.describe(self.tables, cluster, pattern)
+        }
+        return ask.Snapshot(tuple(unique.values()))
 
     def _unsubscribe(self, request: ask.Unsubscribe) -> object:
         subscriptions = self.tables.subscriptions
