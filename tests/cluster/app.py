@@ -1,0 +1,96 @@
+"""An app for `groupctl start --app`: one clerk per node, who does what tests ask."""
+
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from actors import Actor, ChildSpec, SupervisorRef, child, register_name, start_ready
+from actors import Supervisor as AnySupervisor
+from group import Group, KeyTakenError
+
+
+class Refusal(NamedTuple):
+    """What a KeyTakenError says."""
+
+    text: str
+    key: str
+    node: str
+
+
+class Clerk(Actor):
+    """Registers keys, looks them up, calls their owners."""
+
+    def __init__(self, group: Group) -> None:
+        super().__init__()
+        self.group = group
+
+    def on_start(self) -> None:
+        register_name("clerk", self.actor_ref)
+        self.group.register(f"clerk/{self.group.node.name}", {"pid": os.getpid()})
+        self.group.join("clerks", {"node": self.group.node.name})
+
+    def register(self, key: str) -> Refusal | None:
+        """Claim a key; return who has it if it is taken."""
+        try:
+            self.group.register(key)
+        except KeyTakenError as error:
+            return Refusal(str(error), error.key, error.node)
+        return None
+
+    def view(self) -> list[tuple[str, str, str]]:
+        """Return all rows that this node knows: kind, key, owner's node."""
+        address_of = self.group.node.address_of
+        return sorted(
+            (record.kind, record.key, address_of(record.ref)[0].name)
+            for record in self.group.entries()
+        )
+
+    def nodes(self) -> list[str]:
+        return self.group.nodes()
+
+    def call(self, key: str, text: str) -> str:
+        """Call the owner of a key, wherever it is."""
+        ref, _ = self.group.wait_for(key, timeout=10)
+        answer: str = ref.proxy().shout(text).get(timeout=10)
+        return answer
+
+    def shout(self, text: str) -> str:
+        return f"{text.upper()} from {self.group.node.name}"
+
+
+def factory(group: Group) -> Iterable[ChildSpec]:
+    return [child(Clerk, group)]
+
+
+class Mortal(Actor):
+    """Ends by itself, and takes its supervisor along."""
+
+    def on_start(self) -> None:
+        self.actor_ref.tell("end")
+
+    def on_receive(self, message: object) -> None:
+        raise RuntimeError("this app never works")
+
+
+def failing(group: Group) -> ChildSpec:
+    return child(Mortal)
+
+
+class Stubborn(Actor):
+    """Does not end when it is told to."""
+
+    def on_stop(self) -> None:
+        while True:
+            os.read(os.pipe()[0], 1)
+
+
+def stubborn(group: Group) -> SupervisorRef[AnySupervisor]:
+    return AnySupervisor.start(children=[child(Stubborn, shutdown=30)])
+
+
+def not_a_tree(group: Group) -> int:
+    return 42
+
+
+def unready(group: Group) -> object:
+    return start_ready(Clerk, None)

@@ -1,0 +1,93 @@
+"""Commands in processes of their own, as people run them in terminals."""
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.waiting import eventually
+
+ROOT = Path(__file__).parent.parent.parent
+# Seconds: to start an interpreter and a node on a busy machine, and to stop.
+START_LIMIT = 20.0
+STOP_LIMIT = 10.0
+
+
+class Terminal:
+    """One running command; its output goes to files that can be read meanwhile."""
+
+    def __init__(self, folder: Path, *words: str, **environment: str) -> None:
+        unique = uuid.uuid4().hex
+        self.mark = f"MARKED_BY_TEST={unique}"
+        self._out, self._err = folder / f"{unique}.out", folder / f"{unique}.err"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "group", *words],
+                cwd=ROOT,
+                stdout=out,
+                stderr=err,
+                env={**os.environ, "MARKED_BY_TEST": unique, **environment},
+                start_new_session=True,
+            )
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text(encoding="utf-8")
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text(encoding="utf-8")
+
+    def await_line(self, words: str, timeout: float = START_LIMIT) -> str:
+        """Return the first line of the output with these words in it."""
+
+        def found() -> str | None:
+            lines = [line for line in self.out.splitlines() if words in line]
+            assert self.process.poll() is None or lines, self.err
+            return lines[0] if lines else None
+
+        line = eventually(found, timeout, what=repr(words))
+        assert line is not None
+        return line
+
+    def press_ctrl_c(self) -> None:
+        """Do what a terminal does: a signal to the whole foreground group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def status(self, timeout: float = STOP_LIMIT) -> int:
+        """Wait for the end, and return the exit status."""
+        return self.process.wait(timeout)
+
+    def left_behind(self) -> list[str]:
+        """Return the command lines of all that this command has started and runs."""
+        return [
+            (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
+            for folder in Path("/proc").glob("[0-9]*")
+            if self.mark in environment_of(folder)
+        ]
+
+    def end(self) -> None:
+        """End the process whatever it does, stopped or not."""
+        self.process.kill()
+        self.process.wait()
+
+
+def environment_of(folder: Path) -> list[str]:
+    try:
+        # A zombie's environment is empty.
+        return (folder / "environ").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+@contextmanager
+def terminal(folder: Path, *words: str, **environment: str) -> Iterator[Terminal]:
+    opened = Terminal(folder, *words, **environment)
+    try:
+        yield opened
+    finally:
+        opened.end()

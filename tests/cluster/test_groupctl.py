@@ -1,0 +1,211 @@
+"""groupctl as people use it: nodes in terminals, looked into from other terminals."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.terminals import ROOT, Terminal, terminal
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+APP = ("--app", "tests.cluster.app:factory")
+# Promised in the help of `start`, in seconds.
+STOP_TIMEOUT = 2.0
+
+
+class Pair:
+    """Nodes a and b, which see each other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.a = Terminal(folder, "start", "--name", "a", *APP)
+        self.address = address_in(self.a)
+        self.b = Terminal(folder, "start", "--name", "b", "--join", self.address, *APP)
+        self.a.await_line("+ b is here; 2 nodes")
+        self.b.await_line("+ a is here; 2 nodes")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    made = Pair(tmp_path_factory.mktemp("pair"))
+    yield made
+    made.a.end()
+    made.b.end()
+
+
+def address_in(opened: Terminal) -> str:
+    return opened.await_line(" is up at ").split(" is up at ")[1].split(",")[0]
+
+
+def groupctl(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "group", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+
+
+def look(pair: Pair, *words: str) -> subprocess.CompletedProcess[str]:
+    return groupctl(*words, "--node", pair.address)
+
+
+def test_the_ready_line_says_how_to_join(pair: Pair) -> None:
+    first = pair.a.out.splitlines()[0]
+
+    assert first == (
+        f"a is up at {pair.address}, group my_app. "
+        f"Join it: groupctl start --join {pair.address}"
+    )
+
+
+def test_nodes_lists_both_and_not_the_one_that_asks(pair: Pair) -> None:
+    assert look(pair, "nodes").stdout == "a\nb\n"
+    assert json.loads(look(pair, "nodes", "--json").stdout) == ["a", "b"]
+    assert " is here; 3 nodes" not in pair.a.out
+
+
+def test_status_draws_a_table_and_gives_it_as_json(pair: Pair) -> None:
+    drawn = look(pair, "status")
+    given = json.loads(look(pair, "status", "--json").stdout)
+
+    head, columns, *rows = drawn.stdout.splitlines()
+    assert head.startswith(f"my_app on a@{pair.address}   2 nodes up, 0 down")
+    assert columns.split()[:2] == ["NODE", "STATE"]
+    assert [row.split("@")[0] for row in rows] == ["a", "b"]
+    assert (given["keys"], given["members"]) == (2, 2)
+    assert [row["name"] for row in given["nodes"]] == ["a", "b"]
+
+
+def test_keys_are_listed_by_prefix(pair: Pair) -> None:
+    assert look(pair, "keys").stdout == "clerk/a\nclerk/b\nclerks\n"
+    assert look(pair, "keys", "clerk/").stdout == "clerk/a\nclerk/b\n"
+    nothing = look(pair, "keys", "nobody/")
+    assert (nothing.stdout, nothing.returncode) == ("", 1)
+
+
+def test_lookup_names_owner_and_node(pair: Pair) -> None:
+    found = look(pair, "lookup", "clerk/b", "--json")
+    missing = look(pair, "lookup", "clerk/z")
+
+    row = json.loads(found.stdout)
+    assert (row["actor"], row["node"]) == ("Clerk", "b")
+    assert row["meta"] == {"pid": pair.b.process.pid}
+    assert missing.stdout == "nobody has registered 'clerk/z'\n"
+    assert missing.returncode == 1
+
+
+def test_members_are_those_of_all_nodes(pair: Pair) -> None:
+    rows = json.loads(look(pair, "members", "clerks", "--json").stdout)
+
+    assert sorted(row["meta"]["node"] for row in rows) == ["a", "b"]
+
+
+def test_tree_draws_what_runs_there(pair: Pair) -> None:
+    drawn = look(pair, "tree").stdout
+
+    assert "GroupSupervisor running" in drawn
+    assert "└── ops (Operations) running" in drawn
+    assert "App running\n└── Clerk running" in drawn
+
+
+def test_ping_tells_the_time_of_a_round_trip(pair: Pair) -> None:
+    answer = json.loads(look(pair, "ping", "--json").stdout)
+
+    assert answer["node"] == "a"
+    assert 0 < answer["rtt"] < 5
+
+
+def test_questions_that_cannot_be_answered_say_why(pair: Pair) -> None:
+    bad_key = look(pair, "lookup", "")
+    no_group = look(pair, "status", "--group", "other")
+
+    assert bad_key.returncode == 2
+    assert bad_key.stderr.startswith("groupctl lookup: key must be 1")
+    assert no_group.returncode == 1
+    assert no_group.stderr == (
+        "groupctl status: node a runs no group 'other'; say --group NAME\n"
+    )
+
+
+def test_a_node_that_is_not_there_is_said_at_once(pair: Pair) -> None:
+    began = time.monotonic()
+    # Nobody listens on the discard port.
+    done = groupctl("status", "--node", "127.0.0.1:9", "--timeout", "30")
+
+    assert done.returncode == 1
+    assert "127.0.0.1:9: connection refused. Is a node running there?" in done.stderr
+    assert "no node answers at 127.0.0.1:9" in done.stderr
+    assert time.monotonic() - began < 15
+
+
+def test_a_node_with_another_cookie_is_not_answered(pair: Pair, tmp_path: Path) -> None:
+    other = tmp_path / "cookie"
+    done = look(pair, "nodes", "--cookie-file", str(other))
+
+    assert done.returncode == 1
+    assert f"cookie differs (ours from {other})" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_a_node_in_order(
+    pair: Pair, tmp_path: Path, number: signal.Signals
+) -> None:
+    name = number.name.lower()
+    words = ("start", "--name", name, "--join", pair.address, *APP)
+    with terminal(tmp_path, *words) as c:
+        pair.a.await_line(f"+ {name} is here; 3 nodes")
+        began = time.monotonic()
+        c.process.send_signal(number)
+
+        assert c.status() == 0
+        took = time.monotonic() - began
+
+        print(f"stopped {took:.2f} s after {number.name}")
+        assert took < STOP_TIMEOUT * 2
+        assert c.out.splitlines()[-1] == f"{name} stops: {number.name}"
+        assert c.err == ""
+        pair.a.await_line(f"- {name} is gone: stopped; 2 nodes")
+
+
+def test_an_app_that_does_not_end_is_left_behind_in_time(tmp_path: Path) -> None:
+    with terminal(tmp_path, "start", "--app", "tests.cluster.app:stubborn") as node:
+        node.await_line(" is up at ")
+        began = time.monotonic()
+        node.press_ctrl_c()
+
+        assert node.status(30) == 0
+        print(f"stopped after {time.monotonic() - began:.2f} s")
+        assert "the app did not end in time" in node.out
+        assert time.monotonic() - began < 5 * STOP_TIMEOUT
+
+
+def test_an_app_that_gives_up_ends_the_command(tmp_path: Path) -> None:
+    with terminal(tmp_path, "start", "--app", "tests.cluster.app:failing") as node:
+        assert node.status(30) == 1
+        assert "stops: the app has ended: " in node.out
+        assert "RuntimeError: this app never works" in node.err
+
+
+def test_a_name_that_lives_already_is_refused(pair: Pair, tmp_path: Path) -> None:
+    done = groupctl("start", "--name", "a", "--join", pair.address)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("groupctl start: ")
+    assert "'a'" in done.stderr.splitlines()[-1]
+
+
+def test_a_port_that_is_taken_is_refused(pair: Pair) -> None:
+    done = groupctl("start", "--listen", pair.address)
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"groupctl start: {pair.address} is already in use (pid unknown)\n"
+    )
