@@ -126,7 +126,7 @@ def run(seed: int, *, steps: int = 8, patience: float = PATIENCE) -> set[str]:
     """
     rng = random.Random(seed)
     with Reports() as reports:
-        plan = random_plan(rng, "root", depth=1)
+        plan = random_plan(rng, "root", depth=2)
         experiment = Experiment(plan, reports, patience)
         try:
             experiment.start()

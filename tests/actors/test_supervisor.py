@@ -155,6 +155,13 @@ def test_a_child_may_be_a_callable_that_returns_a_ref(log: Log) -> None:
         assert log.events == ["+a"]
 
 
+def test_the_children_may_be_given_by_name(log: Log) -> None:
+    specs = [worker(log, "a"), worker(log, "b")]
+
+    with Supervisor.start(children=specs, strategy="rest_for_one") as boss:
+        assert boss.count_children() == (2, 2, 0, 2)
+
+
 def test_a_callable_may_decline_and_keeps_its_spec() -> None:
     with Supervisor.start([child(lambda: None, id="a")]) as boss:
         (shown,) = boss.which_children()
