@@ -475,3 +475,103 @@ def test_another_life_has_a_clean_record() -> None:
     made.step(msg.Lost(7, "bad frame", fault=True), 2.0)
 
     assert fx.Accept(8) in made.step(asked("a", 8, life=2), 2.1)
+
+
+def test_a_dial_that_meets_another_life_of_a_live_name_is_ended() -> None:
+    made = linked("a")
+    made.step(msg.Join("localhost:1"), 0.5)
+
+    met = made.step(msg.Met(8, "localhost:1", node_id("a", 2)), 0.6)
+
+    assert met == [fx.Close(8, "name in use"), fx.Probe(100)]
+    assert made.step(msg.Tick(), 0.6) == []
+
+
+def test_a_dial_that_finds_a_lost_peer_in_another_life_buries_the_old_one() -> None:
+    made = linked("a")
+    made.step(msg.Lost(100, "reset"), 0.5)
+
+    met = made.step(msg.Met(8, A, node_id("a", 2)), 0.6)
+
+    assert met == [
+        fx.PeerDown(node_id("a"), "another incarnation answers"),
+        fx.Proceed(8, 0),
+    ]
+
+
+def test_an_answer_from_another_life_of_a_live_name_is_ended() -> None:
+    made = linked("a")
+
+    assert made.step(answered("a", 8, life=2), 0.6) == [
+        fx.Close(8, "name in use"),
+        fx.Probe(100),
+    ]
+
+
+def test_a_pause_also_stretches_a_probe_and_a_grace() -> None:
+    made = linked("a", "b")
+    made.step(asked("a", 7, life=2), 0.1)
+    made.step(msg.Lost(101, "reset"), 0.1)
+
+    paused = made.step(msg.Tick(), 20.0)
+    soon = ticked(made, 20.05, start=20.0)
+
+    assert only(fx.PeerDown, [*paused, *soon]) == []
+    assert only(fx.Close, [*paused, *soon]) == []
+
+
+def test_a_node_long_gone_is_forgotten() -> None:
+    made = linked("a")
+    made.step(msg.GotBye(100, "stopped"), 1.0)
+    assert made.peer("a") is not None
+
+    for second in range(2, 604):
+        made.step(msg.Tick(), float(second))
+
+    assert made.peer("a") is None
+
+
+def test_disconnecting_a_stranger_is_nothing() -> None:
+    assert mesh().step(msg.Disconnect("nobody"), 0.0) == []
+
+
+def test_a_polled_address_is_not_hurried_again() -> None:
+    made = mesh()
+    made.step(msg.Join(A, lasting=False), 0.0)
+    made.step(msg.DialFailed(A, "refused"), 0.0)
+
+    assert made.step(msg.Join(A, lasting=False), 0.01) == []
+    assert made.step(msg.Join(A), 0.02) == [fx.Dial(A)]
+
+
+def test_hints_have_a_limit() -> None:
+    made = linked("a")
+    hints = tuple((f"n{n}", f"10.0.{n // 250}.{n % 250}:7") for n in range(2000))
+
+    dials = made.step(msg.GotPeers(100, hints), 0.1)
+
+    assert 1000 < len(dials) <= 1024
+
+
+def test_a_goodbye_forgets_only_the_routes_to_that_node() -> None:
+    made = linked("a", "b")
+    made.step(msg.GotPeers(100, (("c", C),)), 0.1)
+    made.step(msg.DialFailed(C, "refused"), 0.1)
+
+    made.step(msg.GotBye(101, "stopped"), 0.15)
+
+    assert fx.Dial(C) in made.step(msg.Tick(), 1.0)
+
+
+def test_news_of_a_forgotten_route_is_ignored() -> None:
+    made = linked("a")
+    made.step(msg.Join(B), 0.0)
+    made.step(msg.Met(7, B, node_id("b")), 0.1)
+    made.step(answered("b", 7, address=B), 0.2)
+    made.step(msg.Join("localhost:2"), 0.3)
+    made.step(msg.Disconnect("b"), 0.4)
+
+    assert made.step(msg.DialFailed(B, "refused"), 0.5) == []
+    assert made.step(msg.DialRejected(B, "self", "own"), 0.5) == []
+    assert made.step(msg.Met(9, B, node_id("b")), 0.5) == [fx.Proceed(9, 7)]
+    assert fx.LinkUp(9, node_id("b")) in made.step(answered("b", 9, address=B), 0.6)

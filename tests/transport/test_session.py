@@ -131,3 +131,34 @@ def test_a_byte_changed_on_the_way_opens_no_link(turn: int, at: int, flip: int) 
             pair._dialled(pair.dialler.receive(data))
 
     assert not pair.dialler.open
+
+
+def test_a_dialler_takes_no_ready_before_its_own() -> None:
+    pair = Pair(credentials("a"), credentials("b"))
+    pair.carry()
+    pair.carry()
+    pair.answerer.receive(pair.dialler.take())
+    early = pair.answerer.take() + pair.answerer.frame(
+        Kind.CONTROL, control.encode(READY)
+    )
+
+    events = pair.dialler.receive(early)
+
+    assert isinstance(events[0], Proven)
+    assert failure(events) == "anything but READY before READY"
+
+
+def test_a_dialler_too_refuses_another_lease() -> None:
+    theirs = msgspec.structs.replace(READY, lease_ms=9000)
+    pair = Pair(credentials("a"), credentials("b"))
+    pair.carry()
+    pair.carry()
+    pair.answerer.receive(pair.dialler.take())
+    pair.seen_by_dialler += pair.dialler.receive(pair.answerer.take())
+    pair.dialler.ready(0)
+
+    events = pair.dialler.receive(
+        pair.answerer.frame(Kind.CONTROL, control.encode(theirs))
+    )
+
+    assert "lease_ms 9000 at the peer, 5000 here" in failure(events)

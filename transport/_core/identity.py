@@ -38,7 +38,5 @@ def valid_name(name: object) -> bool:
     """Tell whether a node may be called so: 1 to 255 printable bytes of UTF-8."""
     if not isinstance(name, str) or not name.isprintable():
         return False
-    try:
-        return 1 <= len(name.encode()) <= NAME_MAX_BYTES
-    except UnicodeEncodeError:
-        return False
+    # Lone surrogates, which do not encode, are not printable either.
+    return 1 <= len(name.encode()) <= NAME_MAX_BYTES

@@ -100,16 +100,6 @@ class Session:
         self.open = False
         self.ended = False
 
-    @property
-    def peer(self) -> NodeId | None:
-        """Who the peer says it is; proven only once `proof` exists."""
-        return self._handshake.peer
-
-    @property
-    def proof(self) -> Proof | None:
-        """Who the peer has proven to be."""
-        return self._proof
-
     def take(self) -> bytes:
         """Return, once, what handshake and READY want to send."""
         out, self._out = b"".join(self._out), []
