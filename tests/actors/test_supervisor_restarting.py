@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors import StartError, Supervisor, child, mailbox, monitor, on_down, tree
+from actors import Crash, StartError, Supervisor, child, mailbox, monitor, on_down, tree
 from tests.actors.crew import (
     BrokenError,
     Company,
@@ -237,6 +237,28 @@ def test_a_crash_is_reported_once_with_all_that_is_known(
             [first, second], lines(reports, "child_started"), strict=True
         )
     ] == [True, True]
+
+
+def test_a_report_has_its_fields_for_handlers_that_want_them(
+    log: Log, reports: pytest.LogCaptureFixture
+) -> None:
+    boss = team(log, "a", max_restarts=0)
+    a = ref_of(boss, "a")
+
+    end(a, "crash")
+    assert boss.actor_stopped.wait(5)
+
+    found = [vars(record).get("fields", {}) for record in reports.records]
+    (fields,) = [each for each in found if each.get("event") == "child_terminated"]
+    assert isinstance(fields.pop("reason"), Crash)
+    assert fields == {
+        "event": "child_terminated",
+        "supervisor": boss,
+        "child": "a",
+        "actor": a,
+        "restart": "permanent",
+    }
+    boss.stop()
 
 
 def test_progress_is_information_and_trouble_is_an_error(
