@@ -57,6 +57,9 @@ class StartError(ActorError):
         self.id = child_id
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[StartError], tuple[object, Reason]]:
+        return type(self), (self.id, self.reason)
+
 
 class ChildError(ActorError):
     """The child is in a state in which this cannot be done to it.
@@ -70,6 +73,9 @@ class ChildError(ActorError):
         super().__init__(f"child {child_id!r} is {state}")
         self.id = child_id
         self.state = state
+
+    def __reduce__(self) -> tuple[type[ChildError], tuple[object, str]]:
+        return type(self), (self.id, self.state)
 
 
 class MaxChildrenError(ActorError):

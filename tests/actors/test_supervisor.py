@@ -1,5 +1,6 @@
 """Supervisors start children in order, answer for them and stop them in order."""
 
+import copy
 import logging
 from typing import Any, cast
 
@@ -265,6 +266,21 @@ def test_an_unknown_id_is_not_found(log: Log, verb: str) -> None:
         getattr(boss, verb)("b")
 
     assert (caught.value.id, caught.value.state) == ("b", "not_found")
+
+
+@pytest.mark.parametrize(
+    "error", [ChildError("a", "running"), StartError(("a", 1), "timeout")]
+)
+def test_refusals_can_be_copied_and_so_can_travel(
+    error: ChildError | StartError,
+) -> None:
+    again = copy.copy(error)
+
+    assert (type(again), str(again), vars(again)) == (
+        type(error),
+        str(error),
+        vars(error),
+    )
 
 
 def test_counts_tell_specs_from_children_that_live(log: Log) -> None:
