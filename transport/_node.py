@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, Unpack
 
-from actors import AnyRef, NoCurrentActorError, Timeout, at_exit, current
+from actors import AnyRef, Cancel, NoCurrentActorError, Timeout, at_exit, current
 from transport import _fork as fork
 from transport import _io as io
 from transport._channels import Channel, ChannelHandler, Params
@@ -45,6 +45,7 @@ class Node:
         self._engine = Engine(self._config, self._progress)
         self._traffic = ActorTraffic(self)
         self._forked = False
+        self._taken_back: Cancel | None = None
 
     @classmethod
     def start(cls, name: str | None = None, **options: Unpack[NodeOptions]) -> Self:
@@ -72,9 +73,10 @@ class Node:
 
     def _open(self) -> None:
         fork.add(self)
-        self._taken_back = at_exit(self.stop)
         try:
             self._engine.start(self._traffic, self._watchers)
+            # After the supervisor's own: the newest comes first, and says goodbye.
+            self._taken_back = at_exit(self.stop)
             self._await_peers()
         except BaseException:
             self.stop()
@@ -215,7 +217,8 @@ class Node:
         if self._forked or self._progress.stopped:
             return
         self._progress.note(lambda p: setattr(p, "stopped", True))
-        self._taken_back()
+        if self._taken_back is not None:
+            self._taken_back()
         self._traffic.stop()
         fork.discard(self)
         self._engine.stop(timeout)
