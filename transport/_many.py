@@ -29,13 +29,10 @@ class Many:
         for ref in refs:
             if not isinstance(ref, RemoteActorRef) or isinstance(ref, NamedActorRef):
                 near.append(ref)
-            elif isinstance(ref.to, int) and not ref.gone and self._linked(ref):
-                far.setdefault(ref.node_id, []).append(ref.to)
+            elif not ref.gone:
+                far.setdefault(ref.node_id, []).append(ref.n)
         bodies = self._bodies(far, message)
         return self._tell_near(near, message) + self._tell_far(bodies)
-
-    def _linked(self, ref: RemoteActorRef) -> bool:
-        return self._sender.life_of(ref) is not None
 
     def _bodies(
         self, far: dict[NodeId, list[int]], message: object
@@ -44,6 +41,8 @@ class Many:
         payloads: dict[bool, bytes] = {}
         bodies: list[tuple[NodeId, headers.TellMany]] = []
         for node_id, ns in far.items():
+            if not self._sender.reaches(node_id):
+                continue
             pickled = self._sender.accepts_pickle(node_id)
             with suppress(NodeDownError):
                 if pickled not in payloads:

@@ -89,32 +89,31 @@ class RemoteActorRef(ForeignRef[Any]):
     Equal to, and hashed like, every other ref of the same actor, local ones too.
     Sending never waits for the network; delivery is at most once, in order per sender
     and receiver while a link lasts.
+
+    Attributes:
+        node_id: The life of the node where the actor lives.
+        n: The actor's number on that node; 0 where only a name is known.
+        gone: The actor is known to have ended; it cannot come back.
     """
 
     def __init__(self, carrier: Carrier, node_id: NodeId, n: int, cls: str) -> None:
         self._carrier = carrier
-        self._node_id = node_id
-        self._n = n
+        self.node_id = node_id
+        self.n = n
         self._cls = cls
         self.actor_urn = f"urn:actor:{node_id.name}:{node_id.incarnation.hex()}:{n}"
         self.actor_class = _class_called(cls)
-        # Set once the actor is known to have ended; it cannot come back.
         self.gone = False
 
     @property
     def node(self) -> str:
         """The name of the node where the actor lives."""
-        return self._node_id.name
-
-    @property
-    def node_id(self) -> NodeId:
-        """The life of that node."""
-        return self._node_id
+        return self.node_id.name
 
     @property
     def to(self) -> int | str:
         """What names the actor on its node: its number, or a registered name."""
-        return self._n
+        return self.n
 
     @property
     def cls(self) -> str:
@@ -128,13 +127,13 @@ class RemoteActorRef(ForeignRef[Any]):
         return f"<{self}>"
 
     def __hash__(self) -> int:
-        return hash(self._n)
+        return hash(self.n)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, RemoteActorRef):
-            return self._n == other.to and self._node_id == other.node_id
+            return self.n == other.n and self.node_id == other.node_id
         if isinstance(other, ActorRef):
-            return home_of(other) == self._node_id and actor_id(other) == self._n
+            return home_of(other) == self.node_id and actor_id(other) == self.n
         return NotImplemented
 
     def __copy__(self) -> "RemoteActorRef":
@@ -269,6 +268,7 @@ class NamedActorRef(RemoteActorRef):
     def __init__(self, carrier: Carrier, node: NodeId, name: str) -> None:
         super().__init__(carrier, node, 0, "")
         self._name = name
+        self.actor_urn = f"urn:actor:{node.name}:{name}"
 
     @property
     def to(self) -> str:

@@ -78,8 +78,11 @@ class RemoteLinks:
             down = NodeDown(ref.node, self._post.cause(ref))
             deliver_exit(me, ref, down, linked=True)
             return
-        n, tie = self._post.adopt(me), _Tie(me, ref)
-        key = _Key(node_id, next(self._ids), mine=True)
+        tie, key = _Tie(me, ref), _Key(node_id, next(self._ids), mine=True)
+        # Looked at first: an actor that was linked by its name may have another home.
+        if tie.pair in self._pairs:
+            return
+        n = self._post.adopt(me)
         if not self._tie(key, tie):
             return
         asked = self._asking(key, n, tie, again=False)

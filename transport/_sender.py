@@ -93,7 +93,7 @@ class Sender:
             return self.codec.encode(value, to=node_id.name, pickled=pickled)
         except PickleRefusedError:
             # A node without a link accepts nothing, which is another matter.
-            if node_id == self.id or self._links.linked(node_id):
+            if self.reaches(node_id):
                 raise
             cause = self._links.down_cause(node_id)
             raise NodeDownError(node_id.name, cause) from None
@@ -108,8 +108,11 @@ class Sender:
         if not node_id.incarnation:
             own = node_id.name == self.id.name
             return self.id if own else self._links.linked_id(node_id.name)
-        linked = node_id == self.id or self._links.linked(node_id)
-        return node_id if linked else None
+        return node_id if self.reaches(node_id) else None
+
+    def reaches(self, node_id: NodeId) -> bool:
+        """Tell whether a node is linked, or this one."""
+        return node_id == self.id or self._links.linked(node_id)
 
     def cause(self, ref: RemoteActorRef) -> str:
         """Say why a ref's node cannot be reached."""

@@ -1,6 +1,7 @@
 """Links across nodes, when links of the other kind break and return."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -57,8 +58,8 @@ def trapper() -> Iterator[AnyRef]:
         yield ref
 
 
-def heard(ref: AnyRef) -> list[object]:
-    found: list[object] = ref.proxy().heard.get(timeout=5)
+def heard(ref: AnyRef) -> list[Any]:
+    found: list[Any] = ref.proxy().heard.get(timeout=5)
     return found
 
 
@@ -255,6 +256,24 @@ def test_a_name_can_be_linked(pair: Pair, user: AnyRef, mine: AnyRef) -> None:
     settled(*pair)
 
     eventually(lambda: heard(mine) == [Exit(named, "normal")])
+
+
+def test_a_name_can_be_linked_through_any_node_of_its_interpreter(
+    pair: Pair, trapper: AnyRef, mine: AnyRef
+) -> None:
+    _, away = pair
+    third = MemoryNode("third")
+    third.traffic.adopt(trapper)
+    register_name("linked", trapper)
+    named = away.traffic.actor("web2", "linked")
+
+    link(named, me=mine)
+    settled(*pair)
+    mine.stop()
+    settled(*pair)
+
+    eventually(lambda: [exit_.reason for exit_ in heard(trapper)] == ["normal"])
+    third.stop()
 
 
 def test_an_exit_signal_says_who_sent_it(pair: Pair, trapper: AnyRef) -> None:
