@@ -271,7 +271,7 @@ def test_an_unknown_id_is_not_found(log: Log, verb: str) -> None:
 @pytest.mark.parametrize(
     "error", [ChildError("a", "running"), StartError(("a", 1), "timeout")]
 )
-def test_refusals_can_be_copied_and_so_can_travel(
+def test_refusals_can_be_copied(
     error: ChildError | StartError,
 ) -> None:
     again = copy.copy(error)
