@@ -1,6 +1,6 @@
 """`groupctl`: which command does what, and with which exit status it ends.
 
-0: as it should be. 1: it did not work. 2: the command was wrong.
+0: as it should be. 1: it did not work. 2: the command was wrong. 130: Ctrl-C.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import transport
 from actors import ActorDeadError, ActorError, Timeout
 from group._cli.demo import demo
-from group._cli.errors import FAILED, WRONG_USE, CommandError
+from group._cli.errors import FAILED, INTERRUPTED, WRONG_USE, CommandError
 from group._cli.inspection import inspect
 from group._cli.options import parser
 from group._cli.paper import Paper
@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         Timeout,
     ) as error:
         return _say(options, error, FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader has gone, as `head` does. Python must not meet it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,7 +8,7 @@ from typing import IO
 from group._cli.errors import FAILED
 from group._cli.paper import Paper
 from group._cli.stage import InterruptedDemoError, LostNodeError, Stage
-from group._cli.story import PEOPLE, BrokenStoryError, Story
+from group._cli.story import BrokenStoryError, Story
 from group._clock import monotonic
 
 
@@ -37,7 +37,7 @@ def demo(paper: Paper, *, once: bool, timeout: float) -> int:
             _write_last_words(errors)
         began = monotonic()
     paper.line()
-    paper.line(f"All {len(PEOPLE)} processes have ended ({monotonic() - began:.1f} s).")
+    paper.line(f"All processes have ended ({monotonic() - began:.1f} s).")
     if not failed:
         paper.line("Next: groupctl start --help, or examples/quickstart.py")
     return FAILED if failed else 0

@@ -2,6 +2,8 @@
 
 FAILED = 1
 WRONG_USE = 2
+# As a shell says it of a program that SIGINT has ended.
+INTERRUPTED = 130
 
 
 class CommandError(Exception):

@@ -27,7 +27,7 @@ STORY = (
     "lima   dropped user/cleo ",
     "oslo   sees user/cleo again",
     "cairo  in sync ",
-    "All 3 processes have ended",
+    "All processes have ended",
 )
 
 
