@@ -20,6 +20,7 @@ from group._core.effects import Effect, Reply, Send
 from group._core.requests import (
     CloseCluster,
     Describe,
+    Frame,
     Rebuild,
     Subscribe,
     Unsubscribe,
@@ -65,6 +66,7 @@ class Runner:
         perform: Carries out one effect that is no reply, in the turn; returns the link
             tokens that have got something to write.
         flush: Writes to these links, after the turn.
+        blame: Told of the link whose frame has crashed the shard.
     """
 
     def __init__(
@@ -72,10 +74,12 @@ class Runner:
         index: int,
         perform: Callable[["Runner", Effect], Iterable[int]],
         flush: Callable[[Iterable[int]], None],
+        blame: Callable[[int, BaseException], None],
     ) -> None:
         self.index = index
         self._perform = perform
         self._flush = flush
+        self._blame = blame
         # Held for each turn; guards the core.
         self._turn = threading.Lock()
         self._queue: deque[_Work] = deque()
@@ -268,6 +272,8 @@ class Runner:
             return self._carry_out(core.step(message, monotonic(), wall_ms()))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the shard's
             self._crash(error)
+            if isinstance(message, Frame):
+                self._blame(message.token, error)
             return Crashed(error)
         except BaseException as error:
             # KeyboardInterrupt in the main thread: the turn is broken, and it goes on.

@@ -124,6 +124,12 @@ class DirectoryDesk:
         with self._lock:
             return self._directory.nodes(cluster)
 
+    def node_of(self, token: int) -> NodeId | None:
+        """Return the peer at the other end of a link."""
+        with self._lock:
+            peer = self._directory.linked.get(token)
+            return None if peer is None else peer.node
+
     def own(self) -> list[str]:
         """Return the named clusters that this node is in."""
         with self._lock:
