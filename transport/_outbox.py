@@ -193,22 +193,31 @@ class Outbox:
 
     def _gather(self) -> memoryview | None:
         """Frame what goes next: control and channels first, then parts of messages."""
-        frames: list[bytes] = []
-        size = 0
+        frames = self._gather_urgent()
+        size = sum(map(len, frames))
         while size < WRITE_BYTES and len(frames) < FRAMES_A_WRITE:
-            frame = self._next()
-            if frame is None:
+            part = self._next_part_due()
+            if part is None:
                 break
-            frames.append(frame)
-            size += len(frame)
+            frames.append(part)
+            size += len(part)
         return memoryview(b"".join(frames)) if frames else None
 
-    def _next(self) -> bytes | None:
-        if self._urgent:
-            kind, body = self._urgent.popleft()
+    def _gather_urgent(self) -> list[bytes]:
+        frames: list[bytes] = []
+        taken, urgent, frame = 0, self._urgent, self._writer.frame
+        while urgent and taken < WRITE_BYTES and len(frames) < FRAMES_A_WRITE:
+            kind, body = urgent.popleft()
+            taken += len(body)
+            frames.append(body if kind == RAW else frame(kind, body))
+        if taken:
             with self._counting:
-                self._urgent_bytes -= len(body)
-            return body if kind == RAW else self._writer.frame(kind, body)
+                self._urgent_bytes -= taken
+        return frames
+
+    def _next_part_due(self) -> bytes | None:
+        if self._urgent:
+            return None
         if self._full:
             # Before any message: what the channels hold back is older.
             self._full, self._held = False, True
