@@ -6,7 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.waiting import eventually
@@ -62,18 +62,25 @@ class Terminal:
         """Wait for the end, and return the exit status."""
         return self.process.wait(timeout)
 
-    def left_behind(self) -> list[str]:
-        """Return the command lines of all that this command has started and runs."""
+    def left_behind(self) -> list[int]:
+        """Return the ids of all processes of this command that run."""
         return [
-            (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
+            int(folder.name)
             for folder in Path("/proc").glob("[0-9]*")
             if self.mark in environment_of(folder)
         ]
 
     def end(self) -> None:
-        """End the process whatever it does, stopped or not."""
+        """End the process whatever it does, stopped or not; not what it started."""
         self.process.kill()
         self.process.wait()
+
+    def clean_up(self) -> None:
+        """End whatever a failed test has left behind."""
+        self.end()
+        for pid in self.left_behind():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def environment_of(folder: Path) -> list[str]:
@@ -90,4 +97,4 @@ def terminal(folder: Path, *words: str, **environment: str) -> Iterator[Terminal
     try:
         yield opened
     finally:
-        opened.end()
+        opened.clean_up()

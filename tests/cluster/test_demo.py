@@ -132,3 +132,17 @@ def test_a_node_killed_by_somebody_else_ends_the_demo(demo: Terminal) -> None:
     assert demo.status(STORY_LIMIT) == 1
     assert "groupctl demo: node lima has ended by itself, with status -9" in demo.err
     await_nobody(demo)
+
+
+def test_a_node_that_hangs_does_not_hold_up_the_end(demo: Terminal) -> None:
+    line = demo.await_line("lima   is up at", STORY_LIMIT)
+    os.kill(int(line.rsplit(" ", 1)[1]), signal.SIGSTOP)
+
+    began = time.monotonic()
+    demo.press_ctrl_c()
+    demo.status()
+    took = time.monotonic() - began
+
+    print(f"ended {took:.2f} s after Ctrl-C")
+    assert took < 2 * STOP_TIME
+    assert demo.left_behind() == []
