@@ -1,0 +1,30 @@
+"""Exit reasons cross the wire as words and texts."""
+
+import pytest
+
+from actors import Crash, NodeDown
+from group._core.messages import Reason
+from group._core.reasons import from_wire, to_wire
+
+
+@pytest.mark.parametrize("reason", ["normal", "leave", NodeDown("there", "lost")])
+def test_a_reason_comes_back_as_it_was(reason: object) -> None:
+    assert from_wire(to_wire(reason)) == reason
+
+
+def test_a_crash_leaves_its_traceback_at_home() -> None:
+    crash = Crash("ValueError", "no such thing", "Traceback ...")
+
+    assert from_wire(to_wire(crash)) == Crash("ValueError", "no such thing", "")
+
+
+def test_a_reason_of_the_program_travels_as_its_repr() -> None:
+    assert from_wire(to_wire(("moved", 7))) == "('moved', 7)"
+
+
+def test_a_long_reason_is_cut() -> None:
+    assert len(to_wire("x" * 10_000).first) == 2_000
+
+
+def test_a_kind_that_is_not_known_is_read_as_a_word() -> None:
+    assert from_wire(Reason("novel", "something", "else")) == "something"

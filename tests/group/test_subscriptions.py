@@ -1,0 +1,58 @@
+"""An event finds everybody who asked for it, once."""
+
+from group._core.keys import ALL
+from group._core.subscriptions import Subscriptions
+
+
+def test_a_key_finds_patterns_of_all_three_kinds() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.add("all", "", ALL)
+    subscriptions.add("prefix", "", "a/")
+    subscriptions.add("key", "", "a/b")
+    subscriptions.add("other", "", "b/")
+
+    assert subscriptions.matching("", "a/b") == ["all", "key", "prefix"]
+
+
+def test_a_subscriber_with_two_patterns_is_told_once() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.add("me", "", ALL)
+    subscriptions.add("me", "", "key")
+    subscriptions.add("me", "", "key")
+
+    assert subscriptions.matching("", "key") == ["me"]
+
+
+def test_clusters_are_apart() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.add("me", "red", ALL)
+
+    assert subscriptions.any("red")
+    assert not subscriptions.any("")
+    assert subscriptions.matching("", "key") == []
+
+
+def test_one_pattern_can_be_given_up() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.add("me", "", "a")
+    subscriptions.add("me", "", "b")
+    subscriptions.add("you", "", "a")
+
+    subscriptions.remove("me", "", "a")
+    subscriptions.remove("me", "", "never")
+    subscriptions.remove("me", "nowhere", "a")
+
+    assert subscriptions.matching("", "a") == ["you"]
+    assert subscriptions.matching("", "b") == ["me"]
+
+
+def test_none_gives_up_every_pattern_anywhere() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.add("me", "", ALL)
+    subscriptions.add("me", "red", "a/")
+    subscriptions.add("you", "red", "a/")
+
+    subscriptions.remove("me", "", None)
+
+    assert not subscriptions.any("")
+    assert subscriptions.matching("red", "a/b") == ["you"]
