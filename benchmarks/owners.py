@@ -1,0 +1,81 @@
+"""Actors that own rows, and a group that talks to nobody."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from actors import Actor, AnyRef, mailbox
+from group import Group
+from transport import Node
+
+PATIENCE = 60.0
+"""Seconds after which a wait is given up: something hangs."""
+
+COOKIE = secrets.token_hex(32)
+"""The secret of the nodes of this run."""
+
+GROUP = "bench"
+
+
+class Idler(Actor):
+    """A thread actor that has nothing to do but to own."""
+
+
+@contextmanager
+def lone_group() -> Iterator[Group]:
+    """A group on a node without peers, as `Group.start` makes it."""
+    with Group.start(GROUP, log=False) as group:
+        yield group
+
+
+@contextmanager
+def open_node(name: str) -> Iterator[Node]:
+    """A node that others can join."""
+    with Node.start(name, cookie=COOKIE) as node:
+        yield node
+
+
+def open_mailboxes(count: int) -> list[AnyRef]:
+    """Open actors that have no thread; they live until `end_all`."""
+    # On a thread of its own, since a mailbox is its thread's current actor.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_open, count).result(PATIENCE)
+
+
+def _open(count: int) -> list[AnyRef]:
+    return [mailbox().__enter__().ref for _ in range(count)]
+
+
+def end_all(refs: Sequence[AnyRef]) -> None:
+    """End mailboxes, on this thread; the oldest first, which Pykka finds quickest."""
+    for ref in refs:
+        ref.stop()
+
+
+@contextmanager
+def mailboxes(count: int) -> Iterator[list[AnyRef]]:
+    """Actors that have no thread, which end with the block."""
+    refs = open_mailboxes(count)
+    try:
+        yield refs
+    finally:
+        end_all(refs)
+
+
+@contextmanager
+def thread_actors(cls: type[Actor], count: int) -> Iterator[list[AnyRef]]:
+    """Actors of a class, each with its thread, which end with the block."""
+    refs: list[AnyRef] = [cls.start() for _ in range(count)]
+    try:
+        yield refs
+    finally:
+        for ref in refs:
+            ref.stop(block=False)
+        for ref in refs:
+            ref.stop(timeout=PATIENCE)
+
+
+def keys_of(prefix: str, count: int) -> list[str]:
+    """Return keys, made beforehand so that making them is not measured."""
+    return [f"{prefix}/{index}" for index in range(count)]

@@ -1,0 +1,111 @@
+"""What there is to compare with in one process: bare Python, and stock Pykka."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pykka
+
+from benchmarks.readings import Reading
+from benchmarks.scenario import Case, Size, rate
+
+DICT_GET = "bare dict.get"
+METHOD = "bare method, two dict reads"
+PYKKA_URN = "Pykka get_by_urn, 1,000 actors"
+PYKKA_ASK = "Pykka ask"
+
+
+class TwoDicts:
+    """The least that a lookup with a cluster can be."""
+
+    def __init__(self, table: dict[str, object]) -> None:
+        self._tables = {"": table}
+
+    def lookup(self, key: str, *, cluster: str | None = None) -> object:
+        """Read two dicts."""
+        return self._tables[cluster or ""].get(key)
+
+
+class LockedDict:
+    """The least that a write which others must not disturb can be."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._table: dict[str, object] = {}
+
+    def put(self, key: str) -> None:
+        """Store something."""
+        with self._lock:
+            self._table[key] = self
+
+    def pop(self, key: str) -> None:
+        """Remove it."""
+        with self._lock:
+            del self._table[key]
+
+
+class PykkaEcho(pykka.ThreadingActor):
+    """A stock Pykka actor that gives back what it gets."""
+
+    use_daemon_thread = True
+
+    def on_receive(self, message: object) -> object:
+        """Answer."""
+        return message
+
+    def call(self) -> None:
+        """Do nothing, through a proxy."""
+
+
+def each(work: Callable[[str], object], keys: Sequence[str], passes: int = 1) -> None:
+    """Call a function with each key."""
+    for _ in range(passes):
+        for key in keys:
+            work(key)
+
+
+def read_rate(
+    name: str,
+    work: Callable[[str], object],
+    keys: Sequence[str],
+    passes: int = 1,
+    against: tuple[str, ...] = (),
+) -> Case:
+    """Make a case: how often a second a function can be called with one key."""
+
+    def run() -> Iterator[Reading]:
+        value = rate(len(keys) * passes, lambda: each(work, keys, passes))
+        yield Reading(name, value, "ops/s", against)
+
+    return run
+
+
+@contextmanager
+def registered_in_pykka(count: int) -> Iterator[list[str]]:
+    """Actors in Pykka's registry, without threads; gives their names."""
+    actors = [PykkaEcho() for _ in range(count)]
+    for actor in actors:
+        pykka.ActorRegistry.register(actor.actor_ref)
+    try:
+        yield [actor.actor_urn for actor in actors]
+    finally:
+        for actor in actors:
+            pykka.ActorRegistry.unregister(actor.actor_ref)
+
+
+@contextmanager
+def pykka_registry(size: Size) -> Iterator[Case]:
+    """A case: look actors up in Pykka's own registry, which is a list."""
+    with registered_in_pykka(size.of(1_000, least=10)) as urns:
+        yield read_rate(PYKKA_URN, pykka.ActorRegistry.get_by_urn, urns)
+
+
+@contextmanager
+def pykka_ask(size: Size) -> Iterator[Case]:
+    """A case: what a request to an actor costs in stock Pykka."""
+    ref = PykkaEcho.start()
+    keys = [str(index) for index in range(size.of(2_000, least=10))]
+    try:
+        yield read_rate(PYKKA_ASK, ref.ask, keys)
+    finally:
+        ref.stop()
