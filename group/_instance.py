@@ -3,8 +3,7 @@
 import itertools
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable
 
 from actors import (
     AnyRef,
@@ -13,34 +12,18 @@ from actors import (
     class_name,
     deliver,
     is_ref,
-    on_down,
-    stop_with,
     whereis,
 )
 from group._callbacks import safe_extract, safe_rank
 from group._clock import monotonic
-from group._core import messages as wire
+from group._core.blame import Blame
 from group._core.config import Config
-from group._core.effects import (
-    Cut,
-    Effect,
-    Evict,
-    Notify,
-    Reply,
-    Report,
-    Send,
-    Settled,
-    ToShards,
-    Watch,
-)
 from group._core.events import Entry
 from group._core.leases import Leases
 from group._core.meta import Meta
 from group._core.narrate import Narrator
 from group._core.plain import RefAddress
 from group._core.requests import (
-    ActorDown,
-    Blocked,
     Closed,
     Connect,
     Describe,
@@ -48,10 +31,12 @@ from group._core.requests import (
     Snapshot,
 )
 from group._core.rows import Row
+from group._desk import DirectoryDesk
+from group._effects import Effects
+from group._fences import Fences
 from group._log import GroupLog
-from group._reasons import RegistryConflict
 from group._runner import Runner, countdown
-from group._store import DirectoryDesk, Store, Subscription
+from group._store import Store, Subscription
 from group._stream import EventStream
 from group._subscribers import ActorSubscriber, Subscriber
 from transport import Channel, Node, NodeId
@@ -79,14 +64,12 @@ class Instance:
         rank = safe_rank(config.conflict_rank, self.ref_in, self.log)
         self.store = Store(self.me, config.shards, rank)
         self.narrator = Narrator(config.name, self.realise)
-        self.runners = [
-            Runner(index, self.perform, self.flush) for index in range(config.shards)
-        ]
-        self.directory = DirectoryDesk(
-            self.store.directory, self.runners, self._say, self.flush
-        )
+        self.effects = Effects(self)
+        self.runners = [Runner(index, self.effects) for index in range(config.shards)]
+        self.directory = DirectoryDesk(self.store.directory, self.runners, self.effects)
         self.fences = Fences(config.shards)
         self.leases = Leases()
+        self.blamed = Blame()
         self.streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
         # Of callers that wait for a row: set when they should look again.
         self.waiting: set[threading.Event] = set()
@@ -98,6 +81,10 @@ class Instance:
         number = next(_numbers)
         self.registry_name = f"{config.name}/monitors@{node.name}/{number}"
         self.sweeper_name = f"{config.name}/leases@{node.name}/{number}"
+
+    def use_channel(self, channel: Channel) -> None:
+        """Speak to peers over this channel."""
+        self.channel = channel
 
     def shard_name(self, index: int) -> str:
         """Return the name under which a shard's actor is registered."""
@@ -241,136 +228,3 @@ class Instance:
             return None
         node, n = self.node.address_of(value)
         return node.name, node.incarnation, n, class_name(value)
-
-    # Effects
-
-    def perform(self, runner: Runner, effect: Effect) -> Iterable[int]:
-        """Carry out an effect of a shard, in its turn; return the links to write to."""
-        match effect:
-            case Send(tokens, message):
-                self._send(runner, tokens, message)
-                return tokens
-            case Notify(subscriber, events):
-                if isinstance(subscriber, Subscriber):
-                    subscriber.take(runner.index, events)
-            case Watch(n):
-                down = partial(self._actor_down, runner, n)
-                on_down(self.node.ref(self.me, n, ""), down)
-            case Evict() | Settled() | Report() | Cut() | Reply() | ToShards():
-                self._perform_rare(runner, effect)
-        return ()
-
-    def _perform_rare(
-        self, runner: Runner, effect: Evict | Settled | Report | Cut | Reply | ToShards
-    ) -> None:
-        match effect:
-            case Evict():
-                self._evict(effect)
-            case Settled(number):
-                self.fences.settled(number, runner.index)
-            case Report(level, event, fields):
-                self._report(level, event, fields)
-            case Cut(token, why):
-                self._cut(token, why)
-            case Reply() | ToShards():
-                # The runner keeps replies; only the directory speaks to shards.
-                pass
-
-    def _send(
-        self, runner: Runner, tokens: tuple[int, ...], message: wire.Message
-    ) -> None:
-        channel = self.channel
-        if channel is None:
-            return
-        body = wire.encode(message)
-        for token in tokens:
-            if not channel.send(token, body):
-                runner.blocked(Blocked(token))
-
-    def _say(self, tokens: tuple[int, ...], effect: Send | Cut) -> None:
-        """Carry out an effect of the directory."""
-        if isinstance(effect, Cut):
-            self._cut(effect.token, effect.why)
-        elif self.channel is not None:
-            body = wire.encode(effect.message)
-            for token in tokens:
-                self.channel.send(token, body)
-
-    def use_channel(self, channel: Channel) -> None:
-        """Speak to peers over this channel."""
-        self.channel = channel
-
-    def flush(self, tokens: Iterable[int]) -> None:
-        """Write what is queued on these links; never in a turn."""
-        if self.channel is not None:
-            self.channel.flush(tokens)
-
-    def _cut(self, token: int, why: str) -> None:
-        if self.channel is not None:
-            self.channel.cut(token, why)
-
-    def _report(self, level: str, event: str, fields: Mapping[str, object]) -> None:
-        if level == "error":
-            self.log.error(event, **fields)
-        else:
-            self.log.warning(event, **fields)
-
-    def _actor_down(self, runner: Runner, n: int, reason: object) -> None:
-        runner.post(ActorDown(n, reason))
-
-    def _evict(self, effect: Evict) -> None:
-        """Stop an actor of ours that has lost its key."""
-        winner = self.narrator.entry(effect.winner)
-        loser = self.node.ref(self.me, effect.n, "")
-        self.conflicts += 1
-        self.log.error(
-            "registry_conflict",
-            key=effect.key,
-            cluster=effect.cluster or None,
-            loser=loser,
-            winner=winner.ref,
-            node=effect.winner.origin.name,
-        )
-        stop_with(loser, RegistryConflict(effect.key, winner.ref, winner.meta))
-
-
-class Fences:
-    """Who waits for which fence. Any thread."""
-
-    def __init__(self, shards: int) -> None:
-        self._shards = shards
-        self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
-        self._waiting: dict[int, tuple[set[int], Future[None]]] = {}
-
-    def new(self) -> tuple[int, Future[None]]:
-        """Return a fence's number, and the future of all shards having settled it."""
-        passed: Future[None] = Future()
-        with self._lock:
-            number = next(self._numbers)
-            self._waiting[number] = (set(range(self._shards)), passed)
-        return number, passed
-
-    def settled(self, number: int, shard: int) -> None:
-        """Note that one shard has."""
-        with self._lock:
-            left, passed = self._waiting.get(number, (None, None))
-            if left is None or passed is None:
-                return
-            left.discard(shard)
-            if left:
-                return
-            del self._waiting[number]
-        passed.set(None)
-
-    def close(self) -> None:
-        """Let everybody go: the group has ended."""
-        with self._lock:
-            waiting = [passed for _, passed in self._waiting.values()]
-        for passed in waiting:
-            passed.set(None)
-
-    def forget(self, number: int) -> None:
-        """Nobody waits any more."""
-        with self._lock:
-            self._waiting.pop(number, None)

@@ -12,6 +12,7 @@ and written to the sockets after it.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from actors import Future
 from group._clock import monotonic, wall_ms
@@ -31,6 +32,19 @@ MESSAGES_PER_TURN = 64
 """Messages that the shard's thread handles before it writes to the links."""
 
 Answered = Callable[[object], None]
+
+
+class World(Protocol):
+    """What carries out the effects of a shard."""
+
+    def perform(self, runner: "Runner", effect: Effect) -> Iterable[int]:
+        """Carry out an effect, in the turn; return the links to write to after it."""
+
+    def flush(self, tokens: Iterable[int]) -> None:
+        """Write to these links, after the turn."""
+
+    def blame(self, token: int, error: BaseException) -> None:
+        """Hear of the link whose frame has crashed the shard."""
 
 
 class Crashed:
@@ -63,23 +77,12 @@ class Runner:
 
     Args:
         index: The shard's number.
-        perform: Carries out one effect that is no reply, in the turn; returns the link
-            tokens that have got something to write.
-        flush: Writes to these links, after the turn.
-        blame: Told of the link whose frame has crashed the shard.
+        world: Carries out effects.
     """
 
-    def __init__(
-        self,
-        index: int,
-        perform: Callable[["Runner", Effect], Iterable[int]],
-        flush: Callable[[Iterable[int]], None],
-        blame: Callable[[int, BaseException], None],
-    ) -> None:
+    def __init__(self, index: int, world: World) -> None:
         self.index = index
-        self._perform = perform
-        self._flush = flush
-        self._blame = blame
+        self._world = world
         # Held for each turn; guards the core.
         self._turn = threading.Lock()
         self._queue: deque[_Work] = deque()
@@ -241,7 +244,7 @@ class Runner:
         tokens, self._to_flush = self._to_flush, set()
         self._turn.release()
         if tokens:
-            self._flush(tokens)
+            self._world.flush(tokens)
         # Whoever queued meanwhile has woken the shard's thread, but that may have
         # looked before; one wake-up too many costs nothing.
         if wake and self._queue:
@@ -273,7 +276,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the shard's
             self._crash(error)
             if isinstance(message, Frame):
-                self._blame(message.token, error)
+                self._world.blame(message.token, error)
             return Crashed(error)
         except BaseException as error:
             # KeyboardInterrupt in the main thread: the turn is broken, and it goes on.
@@ -289,7 +292,7 @@ class Runner:
                 if isinstance(effect, Reply):
                     answer = effect.answer
                 else:
-                    self._to_flush.update(self._perform(self, effect))
+                    self._to_flush.update(self._world.perform(self, effect))
         except BaseException:
             # What was to be sent, the next shard sends anew.
             left = effects[done + first_left :]

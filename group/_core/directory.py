@@ -70,9 +70,9 @@ class Directory:
     def step(self, message: object) -> list[Effect]:
         """Apply one message; return what the world must now do, in order.
 
-        `Connect` is answered with the clusters that are new, or with `Busy`.
-        clusters that were left now; the caller hands `Closed` in when every shard has
-        carried out its `CloseCluster`.
+        `Connect` is answered with the clusters that are new, or with `Busy`;
+        `Disconnect` with those that were left now: the caller hands `Closed` in when
+        every shard has carried out its `CloseCluster`.
         """
         self._effects = []
         answer = self._requests[type(message)](message)

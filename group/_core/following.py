@@ -212,8 +212,7 @@ class Following:
         self.turn.count("snapshots_installed")
 
     def _need(self, peer: Peer, copy: Inbound, cursor: int | None) -> None:
-        if peer.token is not None:
-            self.turn.send(peer.token, Need(self.shard, copy.cid, cursor))
+        self.turn.send(peer.token, Need(self.shard, copy.cid, cursor))
 
     # Audit
 
@@ -224,7 +223,7 @@ class Following:
             return
         if self._heard(peer) == beat.digest:
             peer.behind = False
-        elif peer.token is not None:
+        else:
             self.turn.count("digests_differ")
             self.turn.send(peer.token, HeadsQuery(self.shard))
 

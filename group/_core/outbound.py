@@ -186,7 +186,7 @@ class Outbound:
                 digest = None if peer.dirty else peer.sent_seal
                 self.turn.send(token, Beat(self.shard, hlc, peer.change, digest))
 
-    def heads(self, peer: Peer, token: int) -> None:
+    def heads(self, peer: Peer) -> None:
         """Answer a peer whose digest differs."""
         self._settle_seals()
         lanes = [self.tables.lanes[cluster] for cluster in self._shared(peer)]
@@ -195,7 +195,7 @@ class Outbound:
             for lane in lanes
             if peer.sent.get(lane.cluster) == lane.head and lane.head
         ]
-        self.turn.send(token, Heads(self.shard, heads))
+        self.turn.send(peer.token, Heads(self.shard, heads))
 
     def fence(self, number: int) -> set[int]:
         """Send everything, then a fence; return the links that will answer."""
@@ -215,8 +215,7 @@ class Outbound:
                 self._fence(peer, number)
 
     def _fence(self, peer: Peer, number: int) -> None:
-        if peer.token is not None:
-            self.turn.send(peer.token, Fence(self.shard, number))
+        self.turn.send(peer.token, Fence(self.shard, number))
 
     def _settle_seals(self) -> None:
         for cluster in self._unsealed:

@@ -43,10 +43,9 @@ class Retiring:
         if mine is None or (mine.n, mine.stamp) != (ask.n, ask.stamp):
             return
         shown = self.tables.views[ask.cluster].registry.get(ask.key)
-        if shown is mine and peer.token is not None:
-            self.turn.send(
-                peer.token, Ans(self.shard, ask.cluster, ask.key, ask.n, ask.stamp)
-            )
+        if shown is mine:
+            yes = Ans(self.shard, ask.cluster, ask.key, ask.n, ask.stamp)
+            self.turn.send(peer.token, yes)
 
     def on_ans(self, peer: Peer, ans: Ans) -> Row | None:
         """Return our claim that is now to be given up, if there still is one."""

@@ -116,8 +116,7 @@ class Sessions:
 
     def on_heads_query(self, peer: Peer, _message: HeadsQuery) -> None:
         """The peer's digest differs from ours."""
-        if peer.token is not None:
-            self.outbound.heads(peer, peer.token)
+        self.outbound.heads(peer)
 
     def on_fence(self, peer: Peer, message: Fence) -> None:
         """Frames are applied in order, so all before this one are.
@@ -125,7 +124,7 @@ class Sessions:
         Not so if the shard was restarted meanwhile and has lost some: it says nothing
         until it is in step again, and is asked again.
         """
-        if peer.token is not None and not peer.behind:
+        if not peer.behind:
             fenced = Fenced(self.following.shard, message.id)
             self.turn.send(peer.token, fenced)
 

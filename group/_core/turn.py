@@ -26,9 +26,10 @@ class Turn:
         self.now = now
         self.wall = wall
 
-    def send(self, token: int, message: Message) -> None:
-        """Queue a message for one link."""
-        self.effects.append(Send((token,), message))
+    def send(self, token: int | None, message: Message) -> None:
+        """Queue a message for one link; without a link it goes nowhere."""
+        if token is not None:
+            self.effects.append(Send((token,), message))
 
     def report(self, level: str, event: str, **fields: object) -> None:
         """Tell an operator."""

@@ -14,7 +14,7 @@ from group._core.local import Local
 from group._core.outbound import Outbound
 from group._core.shard import Shard
 from group._core.tables import Tables
-from group._instance import Instance
+from group._effects import Effects
 from tests.group.people import (
     PATIENCE,
     AnyRef,
@@ -129,7 +129,7 @@ def test_a_write_whose_turn_crashes_the_shard_is_done_all_the_same(
 def test_an_effect_that_crashes_the_shard_takes_no_other_with_it(
     plan: Plan, times: int
 ) -> None:
-    sabotage = plan(Instance, "perform")
+    sabotage = plan(Effects, "perform")
     with Group.start("app", shards=1, log=False) as g, mailbox() as me:
         g.monitor("k")
         # The first effect is to watch the new owner.
@@ -143,7 +143,7 @@ def test_an_effect_that_crashes_the_shard_takes_no_other_with_it(
 
 
 def test_an_owner_whose_watching_has_crashed_is_watched(plan: Plan) -> None:
-    sabotage = plan(Instance, "perform")
+    sabotage = plan(Effects, "perform")
     with Group.start("app", shards=1, log=False) as g, listeners() as (one,):
         sabotage.arm(after=False)
         g.register("k", actor=one)
