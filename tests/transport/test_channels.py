@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from tests.conftest import Eventually
-from tests.transport.strangers import SECRET, frozen, warnings
-from transport import Channel, Node, NodeId
+from tests.transport.strangers import SECRET, Impostor, frozen, warnings
+from transport import Channel, Node, NodeId, ProtocolError
+from transport._core import control
+from transport._core.frames import Kind
 
 
 class Recorder:
@@ -276,3 +278,126 @@ def test_a_full_link_says_so_and_asks_the_channel_when_it_has_drained(
     assert bodies == []
     here.full.pop()()
     eventually(lambda: bodies == [b"after"])
+
+
+class Fussy(Recorder):
+    """Raises what it was given at the first frame."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def frame(self, token: int, body: bytes) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ProtocolError("a row in the wrong shard", reason="row"), "reason=row"),
+        (RuntimeError("a bug of ours"), "reason=handler"),
+    ],
+    ids=["peer's fault", "our bug"],
+)
+def test_a_frame_that_cannot_be_applied_ends_its_link_alone(
+    a: Node,
+    b: Node,
+    eventually: Eventually,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    words: str,
+) -> None:
+    here, there = Recorder(), Fussy(error)
+    channel = opened(a, here)
+    opened(b, there)
+    with Node.start("c", cookie=SECRET, join=b.address) as c:
+        eventually(lambda: here.up and there.up)
+        c.wait_peers(2, 5)
+        life = b._engine.link_to(c.id)
+
+        channel.send(here.up["b"], b"poison")
+        channel.flush([here.up["b"]])
+
+        eventually(lambda: any(words in line for line in warnings(caplog)))
+        eventually(lambda: a.linked_id("b") and b.linked_id("a"))
+        assert b._engine.link_to(c.id) is life
+
+
+def test_a_peer_that_keeps_sending_poison_is_kept_away(
+    a: Node, b: Node, eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    here, there = Recorder(), Fussy(ProtocolError("poison", reason="row"))
+    channel = opened(a, here)
+    opened(b, there)
+
+    def poison() -> None:
+        eventually(lambda: here.up)
+        token = here.up["b"]
+        channel.send(token, b"poison")
+        channel.flush([token])
+        eventually(lambda: here.up.get("b") != token)
+
+    poison()
+    poison()
+
+    eventually(lambda: any("quarantined: node a" in w for w in warnings(caplog)))
+
+
+def test_messages_that_wait_too_much_make_the_peer_wait(
+    a: Node, b: Node, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = Recorder(), Recorder(hold=True)
+    opened(a, here)
+    opened(b, there)
+    eventually(lambda: here.up and there.up)
+    bodies = deliveries(b, monkeypatch)
+    body = bytes(1 << 20)
+
+    for _ in range(40):
+        a.send_message(b.id, body, bounded=False)
+    link = b._engine.link_to(a.id)
+    assert link is not None
+    eventually(lambda: link.paused)
+    waiting = len(there.waiting)
+    assert waiting < 40
+
+    there.hold = False
+    for done in there.waiting:
+        done()
+    eventually(lambda: len(bodies) == 40, 20)
+
+
+def stranger_says(
+    node: Node, *messages: control.Control, frame: bytes = b"", name: str = "stranger"
+) -> None:
+    """Link as a stranger, say something, and wait to be sent away."""
+    stranger = Impostor(node, name=name).open()
+    for message in messages:
+        data = stranger.session.frame(Kind.CONTROL, control.encode(message))
+        stranger.send(data)
+    if frame:
+        stranger.send(stranger.session.frame(Kind.CHANNEL, frame))
+    stranger.end()
+
+
+def test_a_peer_cannot_open_channels_without_end(
+    a: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    offers = [control.Open(gid, f"n{gid}", "group", ()) for gid in range(1, 1030)]
+
+    stranger_says(a, *offers)
+
+    assert "more than 1024 channels" in warnings(caplog)[0]
+
+
+def test_a_channel_opens_once_and_speaks_only_when_open(
+    a: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    offer = control.Open(1, "app", "group", ())
+
+    stranger_says(a, offer, offer, name="twice")
+    stranger_says(a, frame=b"\0\0\0\7x", name="never")
+
+    opened_twice, never_opened = warnings(caplog)
+    assert "channel 1 opened twice" in opened_twice
+    assert "frame of channel 7, not open" in never_opened
