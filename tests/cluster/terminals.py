@@ -46,8 +46,11 @@ class Terminal:
         """Return the first line of the output with these words in it."""
 
         def found() -> str | None:
+            ended = self.process.poll() is not None
             lines = [line for line in self.out.splitlines() if words in line]
-            assert self.process.poll() is None or lines, self.err
+            if ended and not lines:
+                # Not an AssertionError, which would mean "not yet".
+                raise RuntimeError(f"ended without {words!r}: {self.out}{self.err}")
             return lines[0] if lines else None
 
         line = eventually(found, timeout, what=repr(words))

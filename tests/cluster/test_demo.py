@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 # Promised: from Ctrl-C to the end of the last process, in seconds.
 STOP_TIME = 2.0
-STORY_LIMIT = 60.0
+STORY_LIMIT = 45.0
 # One line per act, and the last.
 STORY = (
     "oslo   is up at 127.0.0.1:",
