@@ -73,8 +73,7 @@ class Tables:
             return None
         for row_key in lane.ordered():
             row = lane.pop(row_key)
-            if row is not None:
-                self.project(cluster, row_key, row, None, "cluster_disconnect")
+            self.project(cluster, row_key, row, None, "cluster_disconnect")
         self.prefixes.pop((REGISTRY, cluster), None)
         self.prefixes.pop((GROUPS, cluster), None)
         return lane

@@ -218,3 +218,12 @@ def test_what_was_said_before_a_rebuild_is_outdated_and_requests_are_not() -> No
     assert is_outdated_by_rebuild(ask.CloseCluster("red", 1))
     assert not is_outdated_by_rebuild(ask.ActorDown(1, "normal"))
     assert not is_outdated_by_rebuild(ask.Unregister("", "key", 1.0))
+
+
+def test_a_frame_that_is_not_of_the_catalogue_changes_nothing_here() -> None:
+    lab = Lab()
+    lab.link(1, "red")
+
+    lab.do(ask.Frame(1, wire.HeadsQuery(0)))
+
+    assert lab.directory.nodes("red") == ["there"]

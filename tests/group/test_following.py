@@ -332,6 +332,13 @@ class TestAudit:
 
         assert bench.sent(1) == []
 
+    def test_a_copy_that_is_gone_needs_no_new_seal(self, bench: Bench) -> None:
+        bench.shard.sessions.linked[1].stale[99] = None
+
+        self.beat(bench, 0)
+
+        assert bench.sent(1) == []
+
     def test_a_copy_that_is_elsewhere_is_asked_for(self, bench: Bench) -> None:
         bench.follow(1, 1, put("a", 7))
 

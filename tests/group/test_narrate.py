@@ -90,6 +90,9 @@ class TestSnapshots:
 
         assert [told(event)[1] for event in events] == ["b"]
 
+    def test_a_key_that_nobody_has(self) -> None:
+        assert narrator().describe(self.bench().tables, "", "none") == ()
+
     def test_a_prefix(self) -> None:
         events = narrator().describe(self.bench().tables, "", "a/")
 

@@ -112,6 +112,17 @@ class TestWhatIsSent:
 
         assert bench.sent(1) == []
 
+    def test_a_lane_that_was_sent_in_this_turn_is_not_sent_again(self) -> None:
+        bench = Bench()
+        bench.link(1)
+        bench.register("key", 7)
+
+        bench.shard.turn.begin(0.0, 0)
+        bench.shard.outbound.moved(bench.tables.lanes[""])
+        bench.shard.outbound.end_turn()
+
+        assert bench.shard.turn.effects == []
+
     def test_a_cluster_that_we_join_is_empty_for_all_that_are_in_it(self) -> None:
         bench = Bench()
         bench.link(1, clusters=("", "red"))

@@ -4,7 +4,7 @@ from group._core import messages as wire
 from group._core import requests as ask
 from group._core.effects import Cut, Notify, Watch
 from group._core.keys import ALL
-from tests.group.bench import FOREVER, HERE, THERE, Bench, put, row, told
+from tests.group.bench import FOREVER, HERE, THERE, Bench, put, told
 
 
 class TestRegistering:
@@ -289,6 +289,25 @@ class TestLinks:
 
         assert bench.shard.sessions.known() == set()
 
+    def test_a_link_ends_once_and_its_peer_may_end_later(self) -> None:
+        bench = Bench()
+        bench.link(1)
+        bench.follow(1, 1, put("key", 7))
+
+        bench.do(ask.LinkDown(1))
+        bench.do(ask.LinkDown(1))
+        assert bench.owner("key") == ("there", 7)
+        bench.do(ask.PeerDown(THERE, "lost"))
+
+        assert bench.owner("key") is None
+
+    def test_what_is_for_a_peer_without_a_link_goes_nowhere(self) -> None:
+        bench = Bench()
+
+        bench.shard.turn.send(None, wire.HeadsQuery(0))
+
+        assert bench.shard.turn.effects == bench.effects
+
     def test_a_frame_before_the_catalogue_is_a_fault(self) -> None:
         bench = Bench()
         bench.do(ask.LinkUp(1, THERE))
@@ -339,22 +358,16 @@ class TestLinks:
 def test_two_shards_that_are_wired_together_agree() -> None:
     here, there = Bench(HERE), Bench(THERE)
     there.register("theirs", 2)
-    for bench, peer in ((here, there), (there, here)):
-        bench.do(ask.LinkUp(1, peer.node))
-    hello = [wire.Hello(0, 0, [])]
 
-    for bench, peer in ((here, there), (there, here)):
-        bench.hear(1, wire.Catalogue(1, [(0, "")]))
-        for frame in hello:
-            bench.hear(1, frame)
-            for sent in bench.sent(1):
-                peer.do(ask.Frame(1, sent))
-                if isinstance(sent, wire.SnapBegin):
-                    assert peer.owner("theirs") is None
+    for frame in there.link(1, HERE)[1:]:
+        if not here.shard.sessions.linked:
+            here.link(1, THERE)
+        here.hear(1, frame)
     here.register("ours", 1)
-    for sent in here.sent(1):
-        there.hear(1, sent)
+    for frame in here.sent(1):
+        there.hear(1, frame)
 
+    assert here.owner("theirs") == ("there", 2)
     assert there.owner("ours") == ("here", 1)
 
 
@@ -363,7 +376,3 @@ def test_a_deadline_that_is_far_away_is_no_deadline() -> None:
     bench.now = FOREVER
 
     assert bench.register("key", 7) == ask.DONE
-
-
-def test_rows_of_the_bench_are_rows() -> None:
-    assert row().origin == HERE
