@@ -294,6 +294,13 @@ def join(ga: Group, gb: Group) -> None:
     await_meeting(ga, gb)
 
 
+def cut(ga: Group, gb: Group) -> bool:
+    """Take the link away, also one that was just being dialled."""
+    ga.node.disconnect("b")
+    gb.node.disconnect("a")
+    return not (ga.nodes() or gb.nodes())
+
+
 def reasons(*refs: AnyRef) -> list[object]:
     """Where the exit reasons of these actors will be."""
     found: list[object] = [None for _ in refs]
@@ -440,9 +447,7 @@ def test_a_mailbox_that_loses_ends() -> None:
 def test_a_cut_that_heals_leaves_one_owner_of_each_key() -> None:
     keys = 40
     with groups("a", "b", heartbeat=0.1) as (ga, gb), listeners(2 * keys) as refs:
-        ga.node.disconnect("b")
-        gb.node.disconnect("a")
-        eventually(lambda: not (ga.nodes() or gb.nodes()), PATIENCE, what="cut")
+        eventually(lambda: cut(ga, gb), PATIENCE, what="cut")
         for number in range(keys):
             first, second = (ga, gb) if number % 2 else (gb, ga)
             first.register(f"k/{number}", {"at": "old"}, actor=refs[2 * number])
