@@ -200,10 +200,18 @@ class Link:
             self.flush()
             self._watch()
         else:
-            dialler = self.dialled is not None
-            self.tls = self._secrecy.wrap(self._raw, dialler=dialler)
-            self._pipe = self.tls
-            self._secure(self.tls)
+            self._wrap(self._secrecy)
+
+    def _wrap(self, secrecy: Secrecy) -> None:
+        # The descriptor gets another object, which is watched from now on.
+        self._loop.unwatch(self._raw)
+        try:
+            self.tls = secrecy.wrap(self._raw, dialler=self.dialled is not None)
+        except OSError as error:
+            self._board.insecure(self, error)
+            return
+        self._pipe = self.tls
+        self._secure(self.tls)
 
     def _secure(self, tls: Secured) -> None:
         try:
@@ -280,4 +288,6 @@ class Link:
         """In a forked child: close our copy of the socket and touch nothing else."""
         self.closed = True
         with contextlib.suppress(OSError):
-            self._pipe.close()
+            if self.tls is not None:
+                self.tls.abandon()
+            self._raw.close()

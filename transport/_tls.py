@@ -126,6 +126,10 @@ class Secured:
         with self._lock:
             self._inner.close()
 
+    def abandon(self) -> None:
+        """In a forked child, where nobody will ever release the lock: close."""
+        self._inner.close()
+
     def peer_fingerprint(self) -> bytes:
         """Return the digest of the peer's certificate."""
         return _digest(self._inner.getpeercert(binary_form=True) or b"")

@@ -4,6 +4,7 @@ All are of one authority, but "foreign", which another has signed for the name b
 "expired" ended before it began.
 """
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -165,3 +166,21 @@ def test_a_network_address_needs_no_waiver_with_tls() -> None:
         advertise="127.0.0.1:1",
     ) as node:
         assert node.address == "127.0.0.1:1"
+
+
+def test_a_forked_child_holds_no_tls_link(a: Node) -> None:
+    with Node.start("b", cookie=SECRET, tls=files("b"), join=a.address) as b:
+        link = b._engine.link_to(a.id)
+        assert link is not None
+        assert link.tls is not None
+        out, into = os.pipe()
+        with link.tls._lock:
+            child = os.fork()
+        if child == 0:
+            os.write(into, str(link.tls.fileno()).encode())
+            os._exit(0)
+        os.close(into)
+        with open(out, encoding="ascii") as pipe:
+            assert pipe.read() == "-1"
+        os.waitpid(child, 0)
+        assert b.ping("a", timeout=5) > 0
