@@ -362,6 +362,16 @@ def test_links_have_a_limit() -> None:
     assert seen[0].code == "full"
 
 
+def test_a_node_with_all_its_links_dials_nobody() -> None:
+    made = mesh(max_links=1)
+    made.step(asked("a", 100), 0.0)
+
+    assert made.step(msg.Join(B), 0.1) == []
+    assert made.next_wake(0.1) == 0.25
+    lost = made.step(msg.Lost(100, "reset"), 0.2)
+    assert fx.Dial(B) in lost
+
+
 def test_late_news_of_an_old_link_is_ignored() -> None:
     made = linked("a")
     made.step(asked("a", 7, prev=100), 1.0)

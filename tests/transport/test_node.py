@@ -14,7 +14,7 @@ import pytest
 
 from actors import exit, mailbox
 from tests.conftest import Eventually
-from tests.transport.strangers import SECRET, frozen, warnings
+from tests.transport.strangers import SECRET, Impostor, frozen, warnings
 from transport import (
     ConfigError,
     ForkError,
@@ -26,6 +26,8 @@ from transport import (
     NodeNameInUseError,
     NodeUp,
 )
+from transport._core import control
+from transport._core.frames import Kind
 
 
 @pytest.fixture
@@ -421,3 +423,22 @@ def test_without_a_file_descriptor_a_node_waits_and_links_live_on(
             assert b.ping("a", timeout=5) > 0
 
     assert [line for line in warnings(caplog) if "too many open files" in line]
+
+
+@pytest.mark.parametrize(("ahead", "words"), [(73, "ahead"), (-73, "behind")])
+def test_a_clock_that_differs_is_said(
+    a: Node, caplog: pytest.LogCaptureFixture, ahead: int, words: str
+) -> None:
+    stranger = Impostor(a).open()
+    wrong = control.Beat(int(time.time() + ahead) * 1000)
+    frames = [
+        stranger.session.frame(Kind.CONTROL, control.encode(message))
+        for message in (wrong, wrong, control.Bye("done"))
+    ]
+
+    stranger.send(b"".join(frames))
+    stranger.end()
+
+    (line,) = warnings(caplog)
+    assert "clock of stranger is 7" in line
+    assert f"s {words}; conflicts with stranger will be biased" in line

@@ -79,17 +79,22 @@ class Mesh:
 
     def next_wake(self, now: float) -> float:
         """Return the seconds after which a Tick is useful; at most a quarter beat."""
-        due = self._routes.next_due(self._has_link)
+        due = None if self._full() else self._routes.next_due(self._has_link)
         quarter = self._settings.heartbeat / 4
         return quarter if due is None else max(0.0, min(quarter, due - now))
 
     # -- dialling
 
     def _dial(self, now: float) -> None:
+        if self._full():
+            return
         for route in self._routes.due(now):
             if not self._has_link(route):
                 route.dialling = True
                 self._out.append(effects.Dial(route.address))
+
+    def _full(self) -> bool:
+        return len(self._linked) >= self._settings.max_links
 
     def _has_link(self, route: Route) -> bool:
         peer = self._peers.get(route.name or "")
@@ -206,7 +211,7 @@ class Mesh:
         me, node = self._settings.me, message.node
         if me.name < node.name and self._routes.dialling(node.name, message.address):
             return "race", f"{me.name} is dialling {node.name}"
-        if len(self._linked) >= self._settings.max_links:
+        if self._full():
             return "full", f"{me.name} has {len(self._linked)} links"
         return None
 
