@@ -19,6 +19,12 @@ from group._cli.player import play
 from group._cli.service import serve
 from group._errors import ConfigError, GroupError
 
+# Errors are worded for programs; here the same things are said with flags.
+_FLAGS = (
+    ("allow_plaintext_network=True", "--allow-plaintext-network"),
+    ('advertise="HOST:PORT"', "--advertise HOST:PORT"),
+)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -69,5 +75,8 @@ def _run(options: Namespace) -> int:
 
 
 def _say(options: Namespace, error: Exception, status: int) -> int:
-    sys.stderr.write(f"groupctl {options.command}: {error}\n")
+    text = str(error)
+    for word, flag in _FLAGS:
+        text = text.replace(word, flag)
+    sys.stderr.write(f"groupctl {options.command}: {text}\n")
     return status

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import secrets
 from argparse import Namespace
 
 from actors import ActorDeadError
@@ -15,6 +17,8 @@ from transport import JoinTimeoutError, Node, NodeDownError
 _MS = 1000
 # A start without peers returns after a second, or sooner when all have refused.
 _REFUSED_WITHIN = 0.9
+# Where a node runs, these may be set for it; a second one is not to take its name.
+_NOT_FOR_US = ("GROUP_NODE", "GROUP_JOIN", "GROUP_LISTEN", "GROUP_ADVERTISE")
 _WITH_ARGUMENT = frozenset({"keys", "members", "lookup"})
 
 
@@ -29,8 +33,11 @@ def inspect(options: Namespace, paper: Paper) -> int:
     # Why a node cannot be reached is said by transport, with what to do about it.
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     take_cookie_from(options.cookie_file)
+    for name in _NOT_FOR_US:
+        os.environ.pop(name, None)
     began = monotonic()
     with Node.start(
+        f"groupctl-{secrets.token_hex(4)}",
         listen="127.0.0.1:0",
         join=options.node,
         hidden=True,

@@ -1,6 +1,7 @@
 """groupctl as people use it: nodes in terminals, looked into from other terminals."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -42,10 +43,11 @@ def address_in(opened: Terminal) -> str:
     return opened.await_line(" is up at ").split(" is up at ")[1].split(",")[0]
 
 
-def groupctl(*words: str) -> subprocess.CompletedProcess[str]:
+def groupctl(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "group", *words],
         cwd=ROOT,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=40,
@@ -70,6 +72,20 @@ def test_nodes_lists_both_and_not_the_one_that_asks(pair: Pair) -> None:
     assert look(pair, "nodes").stdout == "a\nb\n"
     assert json.loads(look(pair, "nodes", "--json").stdout) == ["a", "b"]
     assert " is here; 3 nodes" not in pair.a.out
+
+
+def test_a_nodes_own_settings_do_not_disturb_a_look_into_it(pair: Pair) -> None:
+    done = groupctl(
+        "nodes",
+        "--node",
+        pair.address,
+        GROUP_NODE="a",
+        GROUP_LISTEN=pair.address,
+        GROUP_JOIN=address_in(pair.b),
+        GROUP_ADVERTISE=pair.address,
+    )
+
+    assert (done.stdout, done.stderr) == ("a\nb\n", "")
 
 
 def test_status_draws_a_table_and_gives_it_as_json(pair: Pair) -> None:

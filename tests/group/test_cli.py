@@ -59,6 +59,10 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
             ("start", "--listen", "0.0.0.0:0"),
             "groupctl start: refusing to listen on 0.0.0.0 without TLS",
         ),
+        (
+            ("start", "--listen", "0.0.0.0:0", "--allow-plaintext-network"),
+            "groupctl start: listening on 0.0.0.0 needs --advertise HOST:PORT that",
+        ),
         (("start", "--app", "x"), "groupctl start: --app must be module:factory, got"),
         (
             ("start", "--app", "no_such:thing"),
