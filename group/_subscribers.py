@@ -1,6 +1,7 @@
 """Who is told of events: actors that monitor, and event streams."""
 
 import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -106,15 +107,25 @@ class ActorSubscriber(Subscriber):
 
 
 class StreamSubscriber(Subscriber):
-    """An event stream."""
+    """An event stream, for as long as somebody holds it.
 
-    def __init__(self, stream: EventStream) -> None:
-        self.stream = stream
+    Args:
+        stream: The stream.
+        dropped: Called when nobody holds it any more, by whichever thread notices,
+            whatever that has locked.
+    """
+
+    def __init__(self, stream: EventStream, dropped: Callable[[], None]) -> None:
+        self._stream = weakref.ref(stream, lambda _: dropped())
 
     def take(self, shard: int, events: tuple[Event, ...]) -> None:
         """Put the events into the stream; never blocks."""
-        self.stream.put(shard, events)
+        stream = self._stream()
+        if stream is not None:
+            stream.put(shard, events)
 
     def restart(self, shard: int, snapshot: Sequence[Event]) -> None:
         """Put the rows of a shard into the stream."""
-        self.stream.restart(shard, snapshot)
+        stream = self._stream()
+        if stream is not None:
+            stream.restart(shard, snapshot)

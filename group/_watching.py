@@ -14,6 +14,7 @@ from group._core.keys import (
     check_cluster,
     check_key,
     check_pattern,
+    is_prefix,
     shard_of,
 )
 from group._core.requests import DONE, Settle, Subscribe, Unsubscribe
@@ -242,10 +243,10 @@ class Watching(Reads, Writes):
         stream = EventStream(
             instance.config.max_events,
             stale=snapshot,
-            close_hook=lambda: self._unsubscribe(subscriber, place, checked),
+            close_hook=lambda: self._unsubscribe(subscriber),
             on_lag=lambda: instance.restart(subscriber, [(place, checked)]),
         )
-        subscriber = StreamSubscriber(stream)
+        subscriber = StreamSubscriber(stream, lambda: self._forget(subscriber))
         instance.streams.add(stream)
         for runner in instance.runners:
             runner.post(Subscribe(subscriber, place, checked))
@@ -254,6 +255,9 @@ class Watching(Reads, Writes):
         for runner in instance.runners:
             # What happens after this call is in the stream.
             runner.call(None, REQUEST_TIMEOUT)
+        if instance.stopped.is_set():
+            # The end may have come before it knew of this stream.
+            stream.finish()
         return stream
 
     # Helpers
@@ -267,17 +271,20 @@ class Watching(Reads, Writes):
                 if answer == DONE:
                     asked[runner.index] = life
 
-    def _unsubscribe(
-        self, subscriber: StreamSubscriber, cluster: str, pattern: Pattern
-    ) -> None:
-        self._instance.streams.discard(subscriber.stream)
+    def _unsubscribe(self, subscriber: StreamSubscriber) -> None:
         for runner in self._instance.runners:
-            runner.post(Unsubscribe(subscriber, cluster, pattern))
+            runner.post(Unsubscribe(subscriber, "", None))
+
+    def _forget(self, subscriber: StreamSubscriber) -> None:
+        # The garbage collector may call this within a turn, or anything else: so
+        # without taking a lock. The next tick sees to what is put there.
+        for runner in self._instance.runners:
+            runner.enqueue(Unsubscribe(subscriber, "", None))
 
     def _ask_registry(self, message: Add | Remove) -> None:
-        self._check_running()
         deadline = monotonic() + REQUEST_TIMEOUT
         while True:
+            self._check_running()
             registry = whereis(self._instance.registry_name)
             try:
                 if registry is not None:
@@ -308,9 +315,12 @@ class Watching(Reads, Writes):
             return found
         knock = _Knock()
         self._instance.waiting.add(knock.knocked)
-        shard = shard_of(place, name, self._instance.config.shards)
-        runner = self._instance.runners[shard]
-        runner.post(Subscribe(knock, place, name))
+        runners = self._instance.runners
+        if not is_prefix(name):
+            shard = shard_of(place, name, len(runners))
+            runners = runners[shard : shard + 1]
+        for runner in runners:
+            runner.post(Subscribe(knock, place, name))
         try:
             while (found := look()) is None:
                 # Cleared before the look that follows, so no knock is missed.
@@ -322,7 +332,8 @@ class Watching(Reads, Writes):
             return found
         finally:
             self._instance.waiting.discard(knock.knocked)
-            runner.post(Unsubscribe(knock, place, name))
+            for runner in runners:
+                runner.post(Unsubscribe(knock, place, name))
 
 
 def _pause(passed: Future[None], deadline: float) -> None:

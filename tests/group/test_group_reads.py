@@ -1,7 +1,7 @@
 """Reads: prefixes, counts, limits, extractors; and that they wait for nobody."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -235,7 +235,7 @@ def test_readers_and_a_writer_do_not_disturb_each_other(g: Group) -> None:
             g.local_entries()
         return wrong
 
-    def write(refs: list[AnyRef]) -> int:
+    def write(refs: Sequence[AnyRef]) -> int:
         for number in range(300):
             key = f"r/{number % 7}"
             for ref in refs:
@@ -248,5 +248,4 @@ def test_readers_and_a_writer_do_not_disturb_each_other(g: Group) -> None:
         return 0
 
     with listeners(2) as refs:
-        both = list(refs)
-        assert together(4, lambda n: read() if n else write(both)) == [0] * 4
+        assert together(4, lambda n: read() if n else write(refs)) == [0] * 4
