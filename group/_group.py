@@ -283,7 +283,7 @@ class Group(Watching, Dispatching, Operating):
             Timeout: Its actors did not end in time.
         """
         instance = self._instance
-        if self._ended.is_set():
+        if self._ended.is_set() or instance.forked:
             return
         self._ended.set()
         instance.stopped.set()
@@ -300,6 +300,10 @@ class Group(Watching, Dispatching, Operating):
             if self._owns_node:
                 instance.node.stop(timeout)
         instance.log.info("group_stopped")
+
+    def forked(self) -> None:
+        """Be of no use in a forked child; the parent's group goes on."""
+        self._instance.abandon()
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,7 @@
 """One started group on one node: what its verbs, its actors and its links share."""
 
 import itertools
+import os
 import threading
 import weakref
 from collections.abc import Iterable
@@ -33,13 +34,14 @@ from group._core.requests import (
 from group._core.rows import Row
 from group._desk import DirectoryDesk
 from group._effects import Effects
+from group._errors import StoppedError
 from group._fences import Fences
 from group._log import GroupLog
 from group._runner import Runner, countdown
 from group._store import Store, Subscription
 from group._stream import EventStream
 from group._subscribers import ActorSubscriber, Subscriber
-from transport import Channel, Node, NodeId
+from transport import Channel, ForkError, Node, NodeId
 
 LEASES_CHANGED = "leases changed"
 LOOK_AGAIN = 0.05
@@ -57,6 +59,8 @@ class Instance:
         self.me = node.id
         self.log = GroupLog(config.name, node.name, config.log)
         self.stopped = threading.Event()
+        self.process = os.getpid()
+        self.forked = False
         self.started_at = monotonic()
         self.channel: Channel | None = None
         self.conflicts = 0
@@ -81,6 +85,27 @@ class Instance:
         number = next(_numbers)
         self.registry_name = f"{config.name}/monitors@{node.name}/{number}"
         self.sweeper_name = f"{config.name}/leases@{node.name}/{number}"
+
+    def ended(self) -> StoppedError | ForkError:
+        """Return what callers are told once this group is stopped."""
+        if self.forked:
+            return ForkError(
+                f"group {self.config.name!r} was started in pid {self.process}; "
+                "start a new one after fork"
+            )
+        return StoppedError(self.config.name)
+
+    def abandon(self) -> None:
+        """In a forked child: neither the actors nor the links of the parent are here.
+
+        Takes no lock: a thread that is not here may hold it.
+        """
+        self.forked = True
+        self.stopped = threading.Event()
+        self.stopped.set()
+        self.store.views.clear()
+        for stream in list(self.streams):
+            stream.abandon()
 
     def use_channel(self, channel: Channel) -> None:
         """Speak to peers over this channel."""

@@ -12,7 +12,6 @@ from group._core.keys import DEFAULT, check_cluster, check_key, is_prefix
 from group._core.rows import Row
 from group._core.tables import GROUPS, REGISTRY
 from group._core.views import View
-from group._errors import StoppedError
 from group._verbs import Verbs
 
 Extract = Callable[[Mapping[str, object]], object]
@@ -192,7 +191,7 @@ class Reads(Verbs):
             return views[DEFAULT]
         except KeyError:
             # Gone with the group's end; there is no check on the way of a read.
-            raise StoppedError(self._instance.config.name) from None
+            raise self._instance.ended() from None
 
     def _check_absent(self, key: str) -> None:
         check_key(key)

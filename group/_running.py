@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -42,8 +43,16 @@ class Running:
             if group.name == name and (node is None or group.node is node)
         ]
 
+    def forked(self) -> None:
+        """In a child: the groups of the parent are not ours. Takes no old lock."""
+        self._lock = threading.Lock()
+        for group in self._groups.values():
+            group.forked()
+        self._groups = {}
+
 
 running = Running()
+os.register_at_fork(after_in_child=running.forked)
 
 
 def refuse_event_loop() -> None:

@@ -104,6 +104,14 @@ class EventStream(Iterator[Item], AsyncIterator[Item]):
             sleepers = self._wake()
         _rouse(sleepers)
 
+    def abandon(self) -> None:
+        """In a forked child: end the stream without its lock, which may be taken."""
+        self._changed = Condition()
+        self._ended = True
+        self._missed = 0
+        self._waiting.clear()
+        self._close_hook = None
+
     # --- for readers ---
 
     def get(self, timeout: float | None = None) -> Item:

@@ -31,7 +31,6 @@ from group._errors import (
     NotOwnerError,
     NotRegisteredError,
     ShardTimeoutError,
-    StoppedError,
 )
 from group._instance import Instance
 from group._runner import Crashed
@@ -49,7 +48,7 @@ class Verbs:
 
     def _check_running(self) -> None:
         if self._instance.stopped.is_set():
-            raise StoppedError(self._instance.config.name)
+            raise self._instance.ended()
 
     def _owner(self, actor: AnyRef | None) -> tuple[AnyRef, int]:
         """Return an actor of this node and its number."""

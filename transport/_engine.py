@@ -181,6 +181,8 @@ class Engine:
         """In a forked child: close our copies of the sockets."""
         for link in self._exchange.links.values():
             link.abandon()
+        # Nobody is linked any more with this process.
+        self._exchange.by_node = {}
         self._doors.abandon()
         self._loop.abandon()
 

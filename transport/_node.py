@@ -312,6 +312,8 @@ class Node:
 
     def down_cause(self, node_id: NodeId) -> str:
         """Say in words why a node has no link."""
+        if self._forked:
+            return f"{self.name} was started by the parent of this process"
         if self._progress.stopped:
             return f"{self.name} is stopped"
         if self._engine.link_to(node_id) is not None:
