@@ -93,11 +93,14 @@ class Channel:
         return False
 
     def flush(self, tokens: Iterable[int]) -> None:
-        """Write queued frames now, on this thread, as far as that is quick."""
+        """Write queued frames now, on this thread, as far as that is quick.
+
+        Else the I/O thread writes them within a millisecond.
+        """
         for token in tokens:
             link = self.up.get(token)
             if link is not None:
-                link.pump()
+                link.pump_or_gather()
 
     def cut(self, token: int, why: str) -> None:
         """Close the link: what came over this channel breaks its protocol."""

@@ -10,11 +10,12 @@ from transport import _io as io
 from transport import _words as words
 from transport._config import Config, is_loopback, is_numeric
 from transport._core import addresses, control, messages
-from transport._core.errors import ProtocolError, WireError
+from transport._core.errors import AuthError, ProtocolError, WireError
 from transport._core.handshake import NONCE_BYTES, Credentials
 from transport._core.identity import NodeId
 from transport._core.session import Session
 from transport._exchange import Exchange
+from transport._guesses import Guesses
 from transport._link import Board, Link, Shared
 from transport._log import Complaints, log
 from transport._outbox import Bucket
@@ -27,6 +28,8 @@ ACCEPTS_A_TURN = 64
 ACCEPT_PAUSE = 0.1
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 CODEC = 1
+# Deadlines are looked at at least so often.
+LONGEST = 0.25
 # Answers that are part of any start, of no interest to operators.
 QUIET = {"self", "race", "already_linked", "stopping"}
 
@@ -63,6 +66,9 @@ class Doors:
         self._pending: OrderedDict[Link, None] = OrderedDict()
         self._dials: dict[str, Link] = {}
         self._lookups: set[str] = set()
+        # Less than the deadline, so that it still hears why it is refused.
+        self._guesses = Guesses(config.options.handshake_timeout / 2)
+        self._held: dict[Link, float] = {}
         self._listener: io.Socket | None = None
         self._accept_at: float | None = None
         self.wanted: set[str] = set()
@@ -207,7 +213,22 @@ class Doors:
     def asked(self, link: Link) -> None:
         """A proven peer waits for an answer; it is no stranger any more."""
         self._pending.pop(link, None)
+        self._guesses.proven(link.where[0], link.session.claimed or "")
         self._exchange.proven[link.token] = link
+
+    def held_back(self, link: Link) -> bool:
+        """Let a caller wait whose name has failed to prove itself before."""
+        name = link.session.claimed
+        if name is None or link.dialled is not None or link.greeted:
+            return False
+        link.greeted = True
+        delay = self._guesses.delay(link.where[0], name)
+        if delay:
+            self._held[link] = clock.monotonic() + delay
+            # The next tick may be due sooner than it was.
+            self._exchange.stirred = True
+            link.pause(paused=True)
+        return delay > 0
 
     def answered(self, link: Link) -> None:
         """A dial has led to a link."""
@@ -225,6 +246,8 @@ class Doors:
             self._pending.pop(link, None)
             link.close()
         else:
+            if isinstance(error, AuthError):
+                self._guesses.failed(link.where[0], link.session.claimed or "")
             self._turn_away(link, error.reason, words.ended(error))
 
     def _rejected(self, address: str, error: WireError) -> None:
@@ -249,11 +272,20 @@ class Doors:
         else:
             self._dial_failed(link.dialled, f"{reason} during the handshake")
 
+    def wait(self, now: float) -> float:
+        """Return the seconds until somebody has waited long enough."""
+        return max(0.0, min(self._held.values(), default=now + LONGEST) - now)
+
     def tick(self, now: float) -> None:
         """End what takes too long."""
         if self._accept_at is not None and now >= self._accept_at and self._listener:
             self._accept_at = None
             self._loop.watch(self._listener, io.READ, self)
+        for link in [held for held, until in self._held.items() if until <= now]:
+            del self._held[link]
+            if not link.closed:
+                link.flush()
+                link.pause(paused=False)
         for link in [link for link in self._pending if link.deadline <= now]:
             limit = self._config.options.handshake_timeout
             self._turn_away(link, "silence", f"no proof of the cookie in {limit:g} s")

@@ -3,11 +3,14 @@
 import contextlib
 import errno
 import os
+import select
 import selectors
 import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
+
+from transport import _clock as clock
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
@@ -15,6 +18,9 @@ READ_BYTES = 256 << 10
 BACKLOG = 256
 # Calls made in one turn, so that sockets are not left waiting.
 CALLS_A_TURN = 1000
+# The finest wait of epoll; select() takes any, but only low descriptors.
+MILLISECOND = 0.001
+SELECTABLE = 1024
 
 Socket = socket.socket
 
@@ -51,6 +57,8 @@ class Loop:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._calls: deque[Call] = deque()
+        # When to call whom; the I/O thread's own.
+        self._later: list[tuple[float, Call]] = []
         self._ears, self._mouth = socket.socketpair()
         self._ears.settimeout(0)
         self._mouth.settimeout(0)
@@ -71,6 +79,10 @@ class Loop:
             self._woken = True
             with contextlib.suppress(OSError):
                 self._mouth.send(b"w")
+
+    def call_later(self, seconds: float, call: Call) -> None:
+        """Run `call` on the I/O thread so much later. I/O thread only."""
+        self._later.append((clock.monotonic() + seconds, call))
 
     def watch(self, sock: Pipe, mask: int, who: Ready) -> None:
         """Tell `who` when `sock` is ready; replaces what was watched before."""
@@ -103,13 +115,39 @@ class Loop:
                 return
 
     def _turn(self, wait: float) -> None:
-        for key, mask in self._selector.select(0.0 if self._calls else wait):
+        for key, mask in self._select(self._longest(wait)):
             if key.data is not None:
                 key.data.on_ready(mask)
             else:
                 self._hear()
         for _ in range(min(len(self._calls), CALLS_A_TURN)):
             self._calls.popleft()()
+        if self._later:
+            self._call_due()
+
+    def _longest(self, wait: float) -> float:
+        if self._calls:
+            return 0.0
+        if not self._later:
+            return wait
+        first = min(due for due, _ in self._later)
+        return min(wait, max(0.0, first - clock.monotonic()))
+
+    def _select(self, wait: float) -> list[tuple[selectors.SelectorKey, int]]:
+        if 0.0 < wait < MILLISECOND:
+            # epoll would wait a whole millisecond; it can itself be waited for.
+            epoll = getattr(self._selector, "fileno", lambda: SELECTABLE)()
+            if epoll < SELECTABLE:
+                select.select([epoll], [], [], wait)
+                wait = 0.0
+        return self._selector.select(wait)
+
+    def _call_due(self) -> None:
+        now = clock.monotonic()
+        due = [call for at, call in self._later if at <= now]
+        self._later = [each for each in self._later if each[0] > now]
+        for call in due:
+            call()
 
     def _hear(self) -> None:
         # Cleared before the calls are taken: who comes later wakes us again.

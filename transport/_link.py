@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Messages that wait for a fence: beyond this the peer has to wait too.
 HELD_BYTES = 16 << 20
+# How long frames of channels gather, when more come than are worth a write each.
+GATHER = 0.0003
 
 
 class Board(Protocol):
@@ -32,6 +34,9 @@ class Board(Protocol):
 
     def lost(self, link: "Link", error: OSError | None, reason: str) -> None:
         """The socket has failed or was closed at the other end."""
+
+    def held_back(self, link: "Link") -> bool:
+        """Tell whether a stranger has to wait for the answer to its greeting."""
 
     def drained(self, link: "Link") -> None:
         """Channels that were told "full" may send again."""
@@ -88,6 +93,7 @@ class Link:
         self._loop = shared.loop
         self._bucket = shared.bucket
         self._pump_due = False
+        self._gathering = False
         self._paused = False
         self.session = session
         self.tls: Secured | None = None
@@ -96,6 +102,7 @@ class Link:
         self.dialled: str | None = None
         self.others: Sequence[tuple[str, int]] = ()
         self.connecting = False
+        self.greeted = False
         self.where = io.peer_of(sock)
         self.closed = False
         # What the proven peer is and said.
@@ -124,6 +131,18 @@ class Link:
             self.outbox.pump()
         else:
             self.pump_soon()
+
+    def pump_or_gather(self) -> None:
+        """As `pump`, but beyond what is quick, frames gather for a moment.
+
+        To wake the I/O thread for each frame costs more than all else: the two threads
+        would hand the interpreter to each other with every write.
+        """
+        if self._bucket.take():
+            self.outbox.pump()
+        elif not self._gathering:
+            self._gathering = True
+            self._loop.call(partial(self._loop.call_later, GATHER, self._gathered))
 
     def pump_soon(self) -> None:
         """Let the I/O thread write."""
@@ -164,6 +183,11 @@ class Link:
         if not self._paused and not self.connecting:
             mask |= io.READ
         self._loop.watch(self._pipe, mask, self)
+
+    def _gathered(self) -> None:
+        # Cleared first: who comes later begins to gather anew.
+        self._gathering = False
+        self.outbox.pump()
 
     def _pump(self) -> None:
         self._pump_due = False
@@ -243,7 +267,8 @@ class Link:
         if self.tls is not None and self.tls.pending():
             self._loop.call(self._read_on)
         events = self.session.receive(bytes(buffer[:size]))
-        self.flush()
+        if self.token or events or not self._board.held_back(self):
+            self.flush()
         self._board.heard(self)
         for event in events:
             if self.closed:

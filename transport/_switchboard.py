@@ -9,15 +9,12 @@ from transport._core.errors import AuthError, ProtocolError
 from transport._core.frames import Frame
 from transport._core.identity import NodeId
 from transport._core.session import Asked, Event, Failed, Opened, Proven, Told
-from transport._doors import Doors
+from transport._doors import LONGEST, Doors
 from transport._exchange import Exchange
 from transport._inbound import Inbound
 from transport._link import Link
 from transport._log import log
 from transport._tls import Secured
-
-# The mesh judges by quarters of a heartbeat; handshakes need no more.
-LONGEST_WAIT = 0.25
 
 
 class Switchboard:
@@ -42,7 +39,7 @@ class Switchboard:
             if link.paused:
                 self._exchange.heard(link)
         self._exchange.happened(messages.Tick())
-        wait = min(LONGEST_WAIT, self._exchange.wait())
+        wait = min(self._doors.wait(now), self._exchange.wait(), LONGEST)
         self._exchange.stirred = False
         self._tick_at = now + wait
         return wait
@@ -138,6 +135,10 @@ class Switchboard:
         """TLS has failed."""
         if not link.closed:
             self._doors.insecure(link, error)
+
+    def held_back(self, link: Link) -> bool:
+        """Tell whether a stranger has to wait for the answer to its greeting."""
+        return self._doors.held_back(link)
 
     def drained(self, link: Link) -> None:
         """Channels that were told "full" may send again."""

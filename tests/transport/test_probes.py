@@ -187,6 +187,44 @@ def test_a_replayed_proof_is_refused(
     assert "authentication failed with stranger" in warnings(caplog)[0]
 
 
+def test_who_guesses_waits_longer_each_time_and_nobody_else(victim: Node) -> None:
+    def guess() -> float:
+        attempt = handshake("guesser", b"wrong cookie of thirty-two bytes")
+        began = time.monotonic()
+        with call(victim, attempt.begin()) as sock:
+            sock.sendall(attempt.receive(sock.recv(65536)))
+            answered = time.monotonic() - began
+            read_to_end(sock)
+        return answered
+
+    waits = [guess() for _ in range(4)]
+    began = time.monotonic()
+    with Impostor(victim, name="honest").open().sock:
+        honest = time.monotonic() - began
+
+    assert waits[1] >= 0.2
+    assert waits[2] >= PATIENCE / 2
+    assert waits[3] < 5 * PATIENCE
+    # Once per attempt: twice would be beyond the deadline.
+    Impostor(victim, name="guesser").open().sock.close()
+    assert honest < 0.2
+
+
+def test_who_proves_itself_is_forgiven(victim: Node) -> None:
+    wrong = handshake("clumsy", b"wrong cookie of thirty-two bytes")
+    with call(victim, wrong.begin()) as sock:
+        sock.sendall(wrong.receive(sock.recv(65536)))
+        read_to_end(sock)
+    began = time.monotonic()
+    Impostor(victim, name="clumsy").open().sock.close()
+    assert time.monotonic() - began >= 0.2
+
+    began = time.monotonic()
+    Impostor(victim, name="clumsy").open().sock.close()
+
+    assert time.monotonic() - began < 0.2
+
+
 def test_a_nodes_own_greeting_comes_back_to_nothing(
     victim: Node, eventually: Eventually
 ) -> None:

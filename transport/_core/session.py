@@ -100,6 +100,11 @@ class Session:
         self.open = False
         self.ended = False
 
+    @property
+    def claimed(self) -> str | None:
+        """The name that the peer has given, proven or not."""
+        return None if self._handshake.peer is None else self._handshake.peer.name
+
     def take(self) -> bytes:
         """Return, once, what handshake and READY want to send."""
         out, self._out = b"".join(self._out), []
