@@ -220,7 +220,12 @@ def _advertise(options: Options, listen: tuple[str, int] | None) -> str | None:
 
 
 def _joins(given: Join) -> tuple[str, ...]:
-    several = [given] if isinstance(given, str) else list(given)
+    try:
+        several = [given] if isinstance(given, str) else list(given)
+    except TypeError:
+        raise ConfigError(
+            f"join must be host:port, or several, got {given!r:.80}", code="B018"
+        ) from None
     several += re.split(r"[,\s]+", os.environ.get("GROUP_JOIN", ""))
     return tuple(peer_address(text) for text in several if text)
 

@@ -43,6 +43,9 @@ class Secrecy:
             ConfigError: They cannot be read, or do not fit each other.
         """
         try:
+            for path in (files.ca, files.cert, files.key):
+                # OpenSSL does not say which file it could not read; this does.
+                Path(path).read_bytes()
             self._answering = _context(ssl.PROTOCOL_TLS_SERVER, files)
             self._dialling = _context(ssl.PROTOCOL_TLS_CLIENT, files)
             pem = Path(files.cert).read_text(encoding="ascii")
