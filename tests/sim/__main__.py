@@ -56,6 +56,9 @@ def main() -> int:
             print(error)
             return 1
         print(f"{campaign.summary()}\n  {progress.rate:.1f} histories/s", flush=True)
+        if not campaign.needless_is_rare:
+            print("  too many losers were ended for winners that had gone")
+            return 1
         if count >= 100 and campaign.unmet():
             print(f"  never met: {', '.join(sorted(campaign.unmet()))}")
             return 1

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 
 from tests.sim.profiles import PROFILES
 from tests.sim.world import InvariantError, history
@@ -34,8 +35,14 @@ MUST_MEET = {
     "chaos": COMMON | PARTITIONED | CRASHING | ASTRAY,
     "sealed": COMMON,
     "ranked": COMMON | PARTITIONED | CRASHING,
+    "wild clocks": (COMMON | PARTITIONED | CRASHING | {"skewed"}),
+    "lossy": ASTRAY | {"asked", "kills", "retired"},
+    "crumbling": CRASHING | {"asked", "kills", "retired"},
+    "cut off": frozenset({"fault_crash", "fault_block", "fault_oneway", "kills"}),
     "five": COMMON | PARTITIONED | CRASHING,
+    "seven": COMMON | PARTITIONED | CRASHING,
 }
+NEEDLESS_KILLS = 0.02
 
 
 class HistoryError(AssertionError):
@@ -81,6 +88,13 @@ class Campaign:
     def needless(self) -> float:
         """Share of ended losers whose winner had gone meanwhile, on normal links."""
         return self.seen["needless_kills"] / max(1, self.seen["kills"])
+
+    @property
+    def needless_is_rare(self) -> bool:
+        """Whether that share is below two in a hundred, but for chance."""
+        kills = max(1, self.seen["kills"])
+        three_deviations = 3 * sqrt(NEEDLESS_KILLS * (1 - NEEDLESS_KILLS) / kills)
+        return self.needless < NEEDLESS_KILLS + three_deviations
 
     def unmet(self) -> set[str]:
         """Return what no history has met."""

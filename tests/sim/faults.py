@@ -8,9 +8,6 @@ from tests.sim.profiles import SHARDS
 if TYPE_CHECKING:
     from tests.sim.world import World
 
-# Clocks differ by less than what a hybrid clock takes for sane, a minute.
-LARGEST_SKEW = 25.0
-
 
 def crash(world: "World", name: str) -> None:
     """Kill a process; it comes back under its name."""
@@ -32,7 +29,7 @@ def reset(world: "World", name: str) -> None:
 
 def delay(world: "World", _name: str) -> None:
     """Everything is slow for a while."""
-    world.network.slow = world.random.choice((0.0, 0.2, 1.0))
+    world.network.slow_down(world.random.choice((0.0, 0.2, 1.0)))
 
 
 def block(world: "World", name: str) -> None:
@@ -60,7 +57,7 @@ def pause(world: "World", name: str) -> None:
 
 def clock(world: "World", name: str) -> None:
     """Let a wall clock jump."""
-    world.skews[name] = LARGEST_SKEW * (world.random.random() * 2 - 1)
+    world.skews[name] = world.profile.skew * (world.random.random() * 2 - 1)
     world.hosts[name].skew = world.skews[name]
 
 

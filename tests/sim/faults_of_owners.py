@@ -66,7 +66,7 @@ def losers_stay(patch: Patch) -> None:
     patch.setattr(Retiring, "ask", lambda self, claims, peers: None)
 
 
-@fault("chaos", histories=800, first=440)
+@fault("lossy", histories=600)
 def ask_once(patch: Patch) -> None:
     """A loser whose question was lost is never asked about again."""
     tick = Shard._tick
@@ -215,7 +215,7 @@ def restart_keeps_watches(patch: Patch) -> None:
     patch.setattr(Tables, "rewatch", lambda self: None)
 
 
-@fault("shards", histories=1500, first=390)
+@fault("crumbling", histories=600, first=225)
 def restart_forgets_evictions(patch: Patch) -> None:
     """A loser that was condemned in the turn that crashed is never ended."""
     patch.setattr(
@@ -244,7 +244,7 @@ def restart_says_no_hello(patch: Patch) -> None:
     patch.setattr(Following, "hello", say)
 
 
-@fault("shards", histories=400, first=100)
+@fault("crumbling", histories=400)
 def restarted_answers_fences(patch: Patch) -> None:
     """A shard that has lost frames says that it has applied them."""
 

@@ -103,21 +103,31 @@ class Network:
     """All connections, and what is wrong with them.
 
     Attributes:
-        slow: Seconds that bytes may take longer than usual.
         full_rate: How often a frame fills its link.
         cuts: Pairs of sender and receiver between which nothing arrives.
     """
 
     def __init__(self, world: "World") -> None:
         self.world = world
-        self.slow = 0.0
+        self._slow = 0.0
+        self._slow_until = 0.0
         self.full_rate = 0.02
         self.cuts: set[tuple[str, str]] = set()
         self.connections: list[End] = []
 
     def latency(self) -> float:
         """Return the delay of some bytes."""
-        return 0.005 + self.world.random.random() * (0.05 + self.slow)
+        return 0.005 + self.world.random.random() * (0.03 + self._slow)
+
+    def slow_down(self, seconds: float) -> None:
+        """Let all bytes take up to so much longer than usual, till told otherwise."""
+        self._slow_until = self.world.now + self._slow
+        self._slow = seconds
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether something may be under way for unusually long."""
+        return self._slow > 0 or self.world.now < self._slow_until
 
     def split(self, data: bytes) -> list[bytes]:
         """Cut some bytes into the pieces that are read."""

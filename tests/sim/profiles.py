@@ -22,6 +22,8 @@ class Profile:
         chaos: Share of frames that is dropped, doubled or held back inside a link,
             which is worse than TCP can be.
         ranked: Whether the meta decides conflicts, not the age.
+        skew: How far each wall clock may be off. Two that differ by less than a
+            minute are merged; beyond that only agreement is promised.
     """
 
     hosts: int = 3
@@ -33,6 +35,7 @@ class Profile:
     sealed: bool = False
     chaos: float = 0.0
     ranked: bool = False
+    skew: float = 25.0
 
 
 STANDARD = Profile()
@@ -48,5 +51,12 @@ PROFILES = {
     "chaos": replace(EVERYTHING, chaos=0.03),
     "sealed": Profile(sealed=True),
     "ranked": replace(EVERYTHING, ranked=True),
+    "wild clocks": replace(EVERYTHING, skew=3600.0),
+    "lossy": Profile(
+        faults=("reset", "block"), chaos=0.3, calls_per_second=6.0, duration=15.0
+    ),
+    "crumbling": Profile(faults=("shard",), faults_per_second=4.0),
+    "cut off": Profile(faults=("crash", "block", "oneway"), faults_per_second=1.0),
     "five": replace(EVERYTHING, hosts=5),
+    "seven": replace(EVERYTHING, hosts=7),
 }

@@ -19,12 +19,15 @@ SHARE = {
     "chaos": 0.2,
     "sealed": 0.1,
     "ranked": 0.1,
+    "wild clocks": 0.1,
+    "lossy": 0.1,
+    "crumbling": 0.1,
+    "cut off": 0.1,
     "five": 0.1,
+    "seven": 0.05,
 }
 # Few histories meet the rare things by luck only.
 ENOUGH = 60
-NEEDLESS_KILLS = 0.02
-ENOUGH_KILLS = 1000
 
 
 @pytest.mark.slow
@@ -37,10 +40,9 @@ def test_no_history_breaks_an_invariant(profile: str, seeds: Sequence[int]) -> N
     campaign.run(seeds[:histories])
 
     print(campaign.summary())
+    assert campaign.needless_is_rare
     if histories >= ENOUGH:
         assert campaign.unmet() == set()
-    if campaign.seen["kills"] >= ENOUGH_KILLS:
-        assert campaign.needless < NEEDLESS_KILLS
 
 
 def test_the_same_seed_is_the_same_history(seed: int) -> None:

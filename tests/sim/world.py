@@ -11,7 +11,7 @@ from tests.sim.agreement import disagreements
 from tests.sim.callers import Callers
 from tests.sim.chaos import Chaos
 from tests.sim.checks import Checks
-from tests.sim.faults import FAULTS, LARGEST_SKEW
+from tests.sim.faults import FAULTS
 from tests.sim.host import Host
 from tests.sim.network import Network
 from tests.sim.profiles import GRACE, HEARTBEAT, LEASE, STANDARD, Profile
@@ -44,7 +44,7 @@ class World:
         ] = []
         self.names = [f"n{i}" for i in range(profile.hosts)]
         self.skews = {
-            name: LARGEST_SKEW * self.random.choice((0.0, 0.0, self._signed()))
+            name: profile.skew * self.random.choice((0.0, 0.0, self._signed()))
             for name in self.names
         }
         self.hosts: dict[str, Host] = {}
@@ -164,7 +164,8 @@ class World:
     def _heal(self) -> None:
         """No more faults; everybody is back."""
         self.faulty = False
-        self.network.slow = self.network.full_rate = 0.0
+        self.network.slow_down(0.0)
+        self.network.full_rate = 0.0
         self.network.heal()
         for host in self.in_order():
             host.resume()
