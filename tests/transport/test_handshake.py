@@ -253,3 +253,12 @@ def test_any_changed_byte_ends_in_no_proof(step: int, at: int, flip: int) -> Non
 
 def test_a_tls_caller_hears_in_which_mode_we_are() -> None:
     assert looks_like(b"\x16\x03\x01") == "peer speaks TLS, this node is in hmac mode"
+
+
+def test_other_certificates_below_break_the_proof() -> None:
+    me, other = credentials("a"), credentials("b")
+    one = Handshake(me, b"i" * 32, dialler=True, fingerprints=(b"a", b"b"))
+    two = Handshake(other, b"r" * 32, dialler=False, fingerprints=(b"m", b"b"))
+
+    with pytest.raises(AuthError):
+        shake(one, two)

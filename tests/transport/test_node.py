@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -293,8 +293,10 @@ def test_start_refuses_to_block_an_event_loop() -> None:
 
 
 def test_an_unknown_option_is_named_with_a_guess() -> None:
+    start: Callable[..., Node] = Node.start
+
     with pytest.raises(ConfigError, match="'heartbeet'; did you mean 'heartbeat'"):
-        Node.start("x", heartbeet=1.0)  # type: ignore[call-arg]  # the mistake is the test
+        start("x", heartbeet=1.0)
 
 
 def test_a_forked_child_closes_its_copies_of_the_sockets(a: Node) -> None:

@@ -4,6 +4,7 @@ All are of one authority, but "foreign", which another has signed for the name b
 "expired" ended before it began.
 """
 
+import hashlib
 import os
 import socket
 import ssl
@@ -41,6 +42,20 @@ def test_nodes_of_one_authority_link(a: Node) -> None:
     with Node.start("b", cookie=SECRET, tls=files("b"), join=a.address) as b:
         assert up(b) == ["a"]
         assert b.ping("a", timeout=5) > 0
+
+
+def test_the_proof_covers_both_certificates(a: Node) -> None:
+    prints = tuple(
+        hashlib.sha256(
+            ssl.PEM_cert_to_DER_cert((CERTS / f"{name}.pem").read_text("ascii"))
+        ).digest()
+        for name in ("b", "a")
+    )
+    with Node.start("b", cookie=SECRET, tls=files("b"), join=a.address) as b:
+        for node, peer in ((a, b), (b, a)):
+            link = node._engine.link_to(peer.id)
+            assert link is not None
+            assert link.session._handshake._fingerprints == prints
 
 
 def test_large_messages_pass(
@@ -132,6 +147,7 @@ def test_a_caller_without_a_certificate_is_refused(
 def test_tls_1_2_is_refused(a: Node) -> None:
     context = ssl.create_default_context(cafile=str(CERTS / "ca.pem"))
     context.check_hostname = False
+    context.load_cert_chain(CERTS / "b.pem", CERTS / "b.key")
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
         socket.create_connection(where(a), timeout=5) as plain,
