@@ -376,9 +376,9 @@ class GroupKeeper(Actor):
 
 
 def _names(cluster_or_list: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    if isinstance(cluster_or_list, str):
-        return (check_named_cluster(cluster_or_list),)
-    return tuple(check_named_cluster(each) for each in cluster_or_list)
+    if isinstance(cluster_or_list, list | tuple):
+        return tuple(check_named_cluster(each) for each in cluster_or_list)
+    return (check_named_cluster(cluster_or_list),)
 
 
 def _private_name() -> str:

@@ -47,6 +47,10 @@ class ClusterLease(Actor):
         accepted between the check and the leaving; callers wait it out.
         """
         instance = self._instance
+        if cluster not in instance.directory.own():
+            # It has been left, maybe before the lease was noted.
+            instance.leases.drop(cluster)
+            return
         sealed = [runner for runner in instance.runners if self._seal(runner, cluster)]
         unused = len(sealed) == len(instance.runners) and not instance.monitored(
             cluster

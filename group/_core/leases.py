@@ -12,7 +12,10 @@ class Lease:
 
 
 class Leases:
-    """The leases of one group on one node. Times are monotonic seconds."""
+    """The leases of one group on one node. Times are monotonic seconds.
+
+    Any thread: each method reads or writes the dict in one step, and loops over a copy.
+    """
 
     def __init__(self) -> None:
         self._leases: dict[str, Lease] = {}
@@ -35,14 +38,15 @@ class Leases:
         """Return the clusters whose leases have ended, the longest over first."""
         ended = [
             (lease.ends_at, cluster)
-            for cluster, lease in self._leases.items()
+            for cluster, lease in list(self._leases.items())
             if lease.ends_at <= now
         ]
         return [cluster for _, cluster in sorted(ended)]
 
     def next_end(self) -> float | None:
         """Return when the next lease ends."""
-        return min((lease.ends_at for lease in self._leases.values()), default=None)
+        leases = list(self._leases.values())
+        return min((lease.ends_at for lease in leases), default=None)
 
     def left(self, cluster: str, now: float) -> float | None:
         """Return the seconds until a lease ends, at least 0; None without one."""

@@ -1,5 +1,6 @@
 """Monitors: who is told what, once, before the caller is answered, until the end."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -230,13 +231,26 @@ def replace_registry(g: Group) -> None:
     eventually(replaced, PATIENCE, what="a new registry")
 
 
-def test_nobody_waits_for_a_registry_of_a_group_that_stops() -> None:
+def test_nobody_waits_for_a_registry_of_a_group_that_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     g = Group.start("app", log=False)
     with mailbox() as me:
         g._instance.registry_name = "nobody/is/called/this"
+        waits, await_restart = threading.Event(), g._instance.await_restart
+
+        def noted() -> None:
+            waits.set()
+            await_restart()
+
+        monkeypatch.setattr(g._instance, "await_restart", noted)
         began = time.monotonic()
 
-        results = together(2, lambda n: g.stop() if n else g.monitor("k", actor=me.ref))
+        def stop() -> None:
+            waits.wait(PATIENCE)
+            g.stop()
+
+        results = together(2, lambda n: stop() if n else g.monitor("k", actor=me.ref))
 
     assert isinstance(results[0], StoppedError)
     assert time.monotonic() - began < REQUEST_TIMEOUT / 2
