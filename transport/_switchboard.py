@@ -1,6 +1,7 @@
 """Where every event of every link arrives, and the turn of the I/O thread."""
 
 import traceback
+from types import TracebackType
 
 from transport import _clock as clock
 from transport._channels import Channels
@@ -15,6 +16,38 @@ from transport._inbound import Inbound
 from transport._link import Link
 from transport._log import log
 from transport._tls import Secured
+
+
+class _EndsLink:
+    """Ends a link for whatever is raised, so that it does not end all others."""
+
+    def __init__(self, inbound: Inbound, link: Link) -> None:
+        self._inbound = inbound
+        self._link = link
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        if isinstance(error, ProtocolError):
+            self._inbound.fail(self._link, error)
+            return True
+        log.error(
+            "link_handler_failed",
+            peer=self._link.node,
+            error=repr(error),
+            traceback="".join(traceback.format_exception(error)),
+        )
+        wrong = ProtocolError(repr(error), reason="handler")
+        self._inbound.fail(self._link, wrong)
+        return True
 
 
 class Switchboard:
@@ -93,21 +126,11 @@ class Switchboard:
 
     def _served(self, link: Link, event: Frame | Told) -> None:
         """Handle what came over an open link; whatever goes wrong ends that link."""
-        try:
+        with _EndsLink(self._inbound, link):
             if isinstance(event, Frame):
                 self._inbound.frame(link, event)
             else:
                 self._inbound.told(link, event.message)
-        except ProtocolError as error:
-            self._inbound.fail(link, error)
-        except Exception as error:  # noqa: BLE001 - a frame must not end other links
-            log.error(
-                "link_handler_failed",
-                peer=link.node,
-                error=repr(error),
-                traceback=traceback.format_exc(),
-            )
-            self._inbound.fail(link, ProtocolError(repr(error), reason="handler"))
 
     def _failed(self, link: Link, event: Failed) -> None:
         error = event.error
