@@ -64,6 +64,11 @@ def heard_by(ref: AnyRef) -> list[Any]:
     return list(heard)
 
 
+def await_heard(ref: AnyRef, expected: list[Any]) -> None:
+    """Wait until an actor has been told exactly this."""
+    eventually(lambda: heard_by(ref) == expected, PATIENCE, what="it was told")
+
+
 def end_of(ref: AnyRef) -> None:
     """Stop an actor and wait until it has."""
     ref.stop(timeout=PATIENCE)
