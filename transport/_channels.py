@@ -126,6 +126,8 @@ class Channels:
         self._gids = iter(range(1, 1 << 32))
         self._by_gid: dict[int, Channel] = {}
         self._links: dict[int, Link] = {}
+        # Told of a channel whose fences will not be answered any more.
+        self.let_go: Callable[[Link, Channel], None] = lambda _link, _channel: None
 
     def open(
         self,
@@ -170,6 +172,7 @@ class Channels:
             for gid in [g for g, bound in link.bound.items() if bound is channel]:
                 del link.bound[gid]
             link.say(control.Close(channel.gid))
+            self._let_go(link, channel)
 
     # -- links
 
@@ -237,28 +240,36 @@ class Channels:
         elif gid not in link.offers or channel is not None:
             raise ProtocolError(f"frame of channel {gid}, not open", reason="order")
 
-    def fence(self, link: Link, held: Held, done: Callable[[], None]) -> None:
-        """Count in `held` the channels that have frames of this link to apply."""
+    def fence(
+        self, link: Link, held: Held, release: Callable[[Held, Channel], None]
+    ) -> None:
+        """Note in `held` the channels that have frames of this link to apply."""
         for channel in link.bound.values():
-            if link.token in channel.up and not channel.handler.fence(link.token, done):
-                held.fences += 1
+            if link.token in channel.up:
+                done = partial(self._loop.call, partial(release, held, channel))
+                if not channel.handler.fence(link.token, done):
+                    held.fences.add(channel)
 
     def drained(self, link: Link) -> None:
         """Let every channel send what it held back, then let messages follow."""
         channels = [c for c in link.bound.values() if link.token in c.up]
-        left = [len(channels)]
-
-        def one_done() -> None:
-            left[0] -= 1
-            if left[0] <= 0:
-                link.outbox.release()
-
+        link.pumping.update(channels)
         if not channels:
             link.outbox.release()
         for channel in channels:
-            channel.handler.writable(
-                link.token, partial(self._loop.call, _once(one_done))
-            )
+            pumped = partial(self._pumped, link, channel)
+            channel.handler.writable(link.token, partial(self._loop.call, pumped))
+
+    def _pumped(self, link: Link, channel: Channel) -> None:
+        if channel in link.pumping:
+            link.pumping.discard(channel)
+            if not link.pumping:
+                link.outbox.release()
+
+    def _let_go(self, link: Link, channel: Channel) -> None:
+        """Wait no longer for a channel that is not up: it may never say "done"."""
+        self._pumped(link, channel)
+        self.let_go(link, channel)
 
     def _match(self, link: Link, gid: int, offer: control.Open) -> None:
         channel = self._find(offer.name, offer.kind)
@@ -290,6 +301,7 @@ class Channels:
     def _down(self, channel: Channel, link: Link) -> None:
         if channel.up.pop(link.token, None) is not None and link.node is not None:
             channel.handler.link_down(link.token, link.node)
+            self._let_go(link, channel)
 
     def _complain(self, link: Link, channel: Channel, text: str, *, by: str) -> None:
         self._complaints.warn(
@@ -309,14 +321,3 @@ def _offer(channel: Channel) -> control.Open:
 
 def _name(link: Link) -> str:
     return "?" if link.node is None else link.node.name
-
-
-def _once(call: Callable[[], None]) -> Callable[[], None]:
-    """Return a call that does nothing the second time."""
-    calls = iter((call,))
-
-    def first_only() -> None:
-        for each in calls:
-            each()
-
-    return first_only

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from transport import _clock as clock
 from transport import _io as io
-from transport._channels import Channels
+from transport._channels import Channel, Channels
 from transport._core import addresses, control, messages
 from transport._core.errors import ProtocolError
 from transport._core.frames import Frame, Kind
@@ -39,6 +39,7 @@ class Inbound:
         self._loop = loop
         self._complaints = complaints
         self.pings = Pings()
+        channels.let_go = self._let_go
         self._handlers: dict[type, Callable[..., None]] = {
             control.Open: channels.on_open,
             control.Accept: lambda link, m: channels.on_accept(link, m.gid),
@@ -67,9 +68,8 @@ class Inbound:
     def _message(self, link: Link, body: bytes) -> None:
         """Deliver a message once every frame before it has been applied."""
         held = Held(body)
-        done = partial(self._loop.call, partial(self._fence_done, link, held))
-        self._channels.fence(link, held, done)
-        if held.fences == 0 and not link.held:
+        self._channels.fence(link, held, partial(self._fence_done, link))
+        if not held.fences and not link.held:
             self._deliver(link, body)
             return
         link.held.append(held)
@@ -77,9 +77,18 @@ class Inbound:
         if link.held_bytes > HELD_BYTES:
             link.pause(paused=True)
 
-    def _fence_done(self, link: Link, held: Held) -> None:
-        held.fences -= 1
-        while link.held and link.held[0].fences <= 0 and not link.closed:
+    def _fence_done(self, link: Link, held: Held, channel: Channel) -> None:
+        held.fences.discard(channel)
+        self._release(link)
+
+    def _let_go(self, link: Link, channel: Channel) -> None:
+        for held in link.held:
+            held.fences.discard(channel)
+        # Not now: whoever closes a link or a channel is in the middle of it.
+        self._loop.call(partial(self._release, link))
+
+    def _release(self, link: Link) -> None:
+        while link.held and not link.held[0].fences and not link.closed:
             ready = link.held.popleft()
             link.held_bytes -= len(ready.body)
             try:

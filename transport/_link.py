@@ -55,7 +55,8 @@ class Held:
 
     def __init__(self, body: bytes) -> None:
         self.body = body
-        self.fences = 0
+        # The channels that still have frames from before it to apply.
+        self.fences: set[Channel] = set()
 
 
 class Shared(NamedTuple):
@@ -117,6 +118,8 @@ class Link:
         self.parts = Parts()
         self.held: deque[Held] = deque()
         self.held_bytes = 0
+        # Channels that were asked to send what they held back.
+        self.pumping: set[Channel] = set()
 
     # -- any thread
 

@@ -401,3 +401,40 @@ def test_a_channel_opens_once_and_speaks_only_when_open(
     opened_twice, never_opened = warnings(caplog)
     assert "channel 1 opened twice" in opened_twice
     assert "frame of channel 7, not open" in never_opened
+
+
+def test_a_channel_that_ends_holds_no_message_back(
+    a: Node, b: Node, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = Recorder(), Recorder(hold=True)
+    opened(a, here)
+    silent = opened(b, there)
+    eventually(lambda: here.up and there.up)
+    bodies = deliveries(b, monkeypatch)
+    a.send_message(b.id, b"held")
+    eventually(lambda: there.waiting)
+    assert bodies == []
+
+    silent.close()
+
+    eventually(lambda: bodies == [b"held"])
+
+
+def test_a_peer_that_closes_its_channel_gets_the_messages_behind_it(
+    a: Node, b: Node, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = Recorder(), Recorder()
+    channel, other = opened(a, here), opened(b, there)
+    eventually(lambda: here.up and there.up)
+    bodies = deliveries(b, monkeypatch)
+    go_on = frozen(b)
+    while channel.send(here.up["b"], bytes(100_000)):
+        channel.flush([here.up["b"]])
+    a.send_message(b.id, b"after")
+    go_on.set()
+    eventually(lambda: here.full)
+
+    # It never says that it has sent what it held back.
+    other.close()
+
+    eventually(lambda: bodies == [b"after"])
