@@ -31,6 +31,8 @@ QUIET = {
     *(wire.Beat, wire.HeadsQuery, wire.Heads, wire.Need, wire.Hello),
     *(wire.Ask, wire.Fence, wire.Fenced),
 }
+# Turns of these change no copy of a peer's lane.
+LOCAL = {ask.Register, ask.Unregister, ask.Join, ask.Leave, ask.ActorDown}
 NOW_AND_THEN = 8
 
 
@@ -55,18 +57,18 @@ class Checks:
         self.turns += 1
         self._record(host, index)
         now_and_then = self.turns % NOW_AND_THEN == 0
-        what = message.message if isinstance(message, ask.Frame) else message
-        if type(what) in QUIET and not now_and_then:
+        kind = type(message.message) if type(message) is ask.Frame else type(message)
+        if kind in QUIET and not now_and_then:
             return
-        self._raise(host, self.positions(host, index))
+        if kind not in LOCAL or now_and_then:
+            self._raise(host, self.positions(host, index))
         # What a shard has changed before it failed is told by its successor.
-        news = host.stories.news or now_and_then
-        if news and not any(host.replica.down):
+        if (host.stories.news or now_and_then) and not any(host.replica.down):
             views = host.replica.views
             self._raise(host, host.stories.check(views, thoroughly=now_and_then))
-        if isinstance(message, ask.ActorDown):
-            self._raise(host, rows_of_the_dead(host, index, message.n))
-        elif isinstance(message, ask.Rebuild):
+        if kind is ask.ActorDown:
+            self._raise(host, rows_of_the_dead(host, index, message))
+        elif kind is ask.Rebuild:
             self._raise(host, rows_lost(host, index))
 
     def _raise(self, host: "Host", problems: Iterator[str]) -> None:
@@ -155,8 +157,10 @@ class Checks:
         return row is not None and (row.n, row.stamp) == (winner.n, winner.stamp)
 
 
-def rows_of_the_dead(host: "Host", index: int, n: int) -> Iterator[str]:
+def rows_of_the_dead(host: "Host", index: int, down: object) -> Iterator[str]:
     """A7: no own row is of an actor whose end has been handled."""
+    assert isinstance(down, ask.ActorDown)
+    n = down.n
     for cluster, lane in host.replica.tables[index].lanes.items():
         if any(row.n == n for row in lane.rows.values()):
             yield f"A7 {cluster!r}/{index} holds a row of dead actor {n}"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from group._core.effects import Evict
 from group._core.events import Event, EventType
 from group._core.lanes import Inbound, Lane
+from group._core.requests import ActorDown
 from group._core.rows import Row
 from group._core.tables import Tables
 from tests.sim.checks import rows_of_the_dead
@@ -229,7 +230,8 @@ def an_actor_is_ended_by_a_claim_it_came_after(world: World) -> None:
 @corruption
 def an_end_leaves_a_row(world: World) -> None:
     host, tables, lane = some_lane(world)
-    for words in rows_of_the_dead(host, tables.shard, some_claim(lane)[1].n):
+    down = ActorDown(some_claim(lane)[1].n, "exit")
+    for words in rows_of_the_dead(host, tables.shard, down):
         world.problem(words)
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from actors import AnyRef
     from tests.sim.host import Host
 
+# Seconds that a shard takes to come to what waits for it.
+DELAYS = (0.0, 0.001, 0.02)
 OF_CATALOGUE = (wire.Catalogue, wire.Joined, wire.Left)
 
 
@@ -131,8 +133,7 @@ class Replica:
             self.turn(index, message)
         else:
             self.inbox[index].append(message)
-            delay = self.world.random.choice((0.0, 0.001, 0.02))
-            at = self.world.now + delay
+            at = self.world.now + DELAYS[int(self.world.random.random() * 3)]
             self.world.at(at, self.host.when_running, self.drain, index)
 
     def drain(self, index: int) -> None:
@@ -152,7 +153,7 @@ class Replica:
 
     def turn(self, index: int, message: object) -> object:
         """Run one turn of a shard and carry out its effects."""
-        if isinstance(message, ask.Settle):
+        if type(message) is ask.Settle:
             self.fences.promise(index, message)
         try:
             found = self.shards[index].step(message, self.world.now, self.host.wall())
@@ -167,7 +168,7 @@ class Replica:
             elif isinstance(effect, effects.Reply):
                 answer = effect.answer
         self.world.checks.after_turn(self.host, index, message)
-        if isinstance(message, ask.CloseCluster):
+        if type(message) is ask.CloseCluster:
             self._closed(message.cluster)
         return answer
 
@@ -230,7 +231,8 @@ class Replica:
         """Subscribe to a cluster anew; return the rows to start from."""
         events: list[Event] = []
         for index in range(SHARDS):
-            self._insist(index, ask.Unsubscribe(cluster, cluster, None))
+            if self.tables[index].subscriptions.any(cluster):
+                self._insist(index, ask.Unsubscribe(cluster, cluster, None))
             request = ask.Subscribe(cluster, cluster, ALL, snapshot=True)
             answer = self._insist(index, request)
             assert isinstance(answer, ask.Snapshot)
