@@ -1,6 +1,8 @@
 """A shard that crashed, in whatever moment: its successor takes the tables up."""
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterable
+from functools import reduce
 
 import pytest
 
@@ -8,11 +10,16 @@ from group._core import messages as wire
 from group._core import requests as ask
 from group._core.effects import Evict, Watch
 from group._core.lanes import Lane
+from group._core.views import PrefixIndex
 from tests.group.bench import HERE, THERE, YONDER, Bench, put, snapshot
 
 
 class CrashError(Exception):
     """What a shard dies of here."""
+
+
+def xor(numbers: Iterable[int]) -> int:
+    return reduce(operator.xor, numbers, 0)
 
 
 def crash(*args: object) -> None:
@@ -81,6 +88,30 @@ class TestHalfAnOperation:
 
         assert bench.owner("key") == ("here", 7)
         assert bench.events() == [("registered", "key", "here#7", None)]
+
+    @pytest.mark.parametrize("kind", ["registry", "groups"])
+    def test_a_row_that_was_not_indexed_is_told_and_found(
+        self, bench: Bench, kind: str
+    ) -> None:
+        write = bench.register if kind == "registry" else bench.join
+        fail_at(bench, PrefixIndex, "add", lambda: write("a/b", 7))
+
+        rebuilt(bench, linked())
+
+        assert [event[1:3] for event in bench.events()] == [("a/b", "here#7")]
+        assert bench.tables.prefixes[(kind, "")].under("a/") == ["a/b"]
+
+    def test_claims_that_were_half_settled_are_settled_anew(self, bench: Bench) -> None:
+        bench.register("key", 3)
+        rival = put("key", 7, stamp=10_000 << 16)
+        tables = type(bench.tables)
+        fail_at(bench, tables, "_show", lambda: bench.follow(1, 2, rival))
+
+        rebuilt(bench)
+
+        assert bench.owner("key") == ("here", 3)
+        assert not bench.tables.contested
+        assert not bench.tables.losing
 
     def test_an_actor_whose_end_was_half_handled_is_watched_again(
         self, bench: Bench
@@ -167,12 +198,30 @@ class TestPositions:
         bench.register("key", 7, cluster="red")
         bench.do(ask.Tick())
 
-        rebuilt(bench, ask.Link(THERE, 1, 2, ((0, ""), (1, "red"))))
+        both = (("", 0), ("red", 1))
+        rebuilt(bench, ask.Link(THERE, 1, 2, ((0, ""), (1, "red"))), clusters=both)
+
+        lanes = bench.tables.lanes.values()
+        assert self.digest(bench) == xor(lane.digest() for lane in lanes)
+
+    def test_digests_agree_when_a_cluster_was_left_meanwhile(
+        self, bench: Bench
+    ) -> None:
+        bench.do(ask.OpenCluster("red", 1, 2))
+        bench.hear(1, wire.Joined(2, [(1, "red")]))
+        bench.register("key", 7)
+        bench.register("key", 7, cluster="red")
         bench.do(ask.Tick())
 
+        rebuilt(bench, ask.Link(THERE, 1, 2, ((0, ""), (1, "red"))))
+
+        assert self.digest(bench) == bench.tables.lanes[""].digest()
+
+    def digest(self, bench: Bench) -> int | None:
+        bench.do(ask.Tick())
         (beat,) = bench.sent(1)
         assert isinstance(beat, wire.Beat)
-        assert beat.digest == bench.tables.lanes[""].digest()
+        return beat.digest
 
 
 class TestFences:
