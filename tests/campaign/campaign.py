@@ -1,0 +1,417 @@
+"""A campaign: episodes of faults, and after each the question whether all is well."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+from tests.campaign import checker
+from tests.campaign.faults import LINKS, RATE, Fault, plan
+from tests.campaign.processes import Host, HungError, Life
+from tests.campaign.proxy import Gate, Sky, Weather, free_ports
+from tests.campaign.state import HANDSHAKE, HEARTBEAT, LEASE, Seen, Slow
+from transport._core import backoff
+
+T = TypeVar("T")
+
+EPISODE = 5.0
+"""Seconds in which faults begin."""
+
+AFTER = 1.0
+"""Seconds after which those that last are healed."""
+
+LINK_TIME = LEASE + HANDSHAKE + backoff.LONGEST
+"""Seconds after which all are linked again: a dead link is noticed, a dial that hangs
+is given up, and the next one comes."""
+
+AGREE_TIME = 3 * HEARTBEAT
+PATIENCE = 5
+"""How often those times may pass on a busy machine."""
+
+SKEWS = (0.0, 0.0, 0.5, -0.5, 5.0, -5.0, 30.0, -30.0)
+LEAK_OF_DESCRIPTORS, LEAK_OF_THREADS = 6, 3
+LOOK_AGAIN = 0.05
+
+
+class ViolationError(Exception):
+    """Something that must hold does not."""
+
+
+@dataclass
+class Tally:
+    """What a campaign has done and measured."""
+
+    episodes: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    evictions: int = 0
+    lives: int = 0
+    linked: list[float] = field(default_factory=list)
+    agreed: list[float] = field(default_factory=list)
+    slowest: tuple[float, str] = (0.0, "none")
+    open_rows: int = 0
+    rows: int = 0
+
+    @property
+    def calls(self) -> int:
+        return self.outcomes.total()
+
+    def note(self, took: float, what: str) -> None:
+        """Remember the slowest of the calls that need no peer."""
+        self.slowest = max(self.slowest, (took, what))
+
+    def __str__(self) -> str:
+        took, what = self.slowest
+        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.faults.items()))
+        ends = ", ".join(f"{what} {n}" for what, n in sorted(self.outcomes.items()))
+        return (
+            f"{self.episodes} episodes, {self.faults.total()} faults ({kinds})\n"
+            f"{self.lives} lives of nodes, {self.evictions} evictions, "
+            f"{self.rows} rows checked, {self.open_rows} of them uncertain\n"
+            f"links up after {_spread(self.linked)} (stated {LINK_TIME:g} s), "
+            f"agreed {_spread(self.agreed)} later (stated {AGREE_TIME:g} s)\n"
+            f"{self.calls} calls, slowest that needs no peer: {what} {took:.3f} s\n"
+            f"calls by end: {ends}"
+        )
+
+
+def _spread(times: list[float]) -> str:
+    if not times:
+        return "-"
+    ordered = sorted(times)
+    middle = ordered[len(ordered) // 2]
+    return f"{middle:.2f} s (most {ordered[-1]:.2f} s)"
+
+
+class Campaign:
+    """Some nodes, their weather, and their fate. Used from one event loop."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        nodes: int,
+        seed: int,
+        rate: float = 25.0,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.tally = Tally()
+        self._random = random.Random(seed)
+        self._say = say
+        self._sky = Sky()
+        self._healing = asyncio.Event()
+        ports = free_ports()
+        self._hosts = {
+            name: Host(Gate(name, self._sky), folder, ports, rate)
+            for name in "abcde"[:nodes]
+        }
+        self._base: dict[tuple[str, int], tuple[int, int]] = {}
+        self._episode_slowest: tuple[float, str] = (0.0, "none")
+
+    async def run(self, seconds: float) -> None:
+        """Run episodes until the time is over, at least one.
+
+        Raises:
+            ViolationError: Something does not hold; says what.
+        """
+        ends = monotonic() + seconds
+        try:
+            for host in self._hosts.values():
+                await self._start(host)
+            await self._check("start", [])
+            while True:
+                await self._episode()
+                if monotonic() >= ends:
+                    break
+            await self._part()
+        except HungError as error:
+            await asyncio.sleep(1.0)
+            raise ViolationError(str(error)) from error
+        finally:
+            await self._end()
+
+    # -- one episode
+
+    async def _episode(self) -> None:
+        self.tally.episodes += 1
+        await self._all(lambda life: life.ask("resume"))
+        faults = plan(self._random, list(self._hosts), EPISODE)
+        # Drawn here, so that the seed alone decides.
+        fates = [(fault, self._random.getrandbits(31)) for fault in faults]
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._healing.clear()
+        # Whatever still lasts is healed all at once.
+        heal = loop.call_later(EPISODE + AFTER, self._healing.set)
+        await _together(self._suffer(fault, fate, began) for fault, fate in fates)
+        if loop.time() < heal.when():
+            await self._healing.wait()
+        for fault in faults:
+            self.tally.faults[fault.kind] += 1
+        await self._check(f"episode {self.tally.episodes}", faults)
+
+    async def _suffer(self, fault: Fault, fate: int, began: float) -> None:
+        await asyncio.sleep(began + fault.at - asyncio.get_running_loop().time())
+        if fault.kind in LINKS:
+            await self._on_link(fault)
+        elif fault.kind in ("partition", "isolate"):
+            there = [name for name in self._hosts if name not in fault.nodes]
+            pairs = [(here, away) for here in fault.nodes for away in there]
+            await self._blocked(pairs + [pair[::-1] for pair in pairs], fault.lasts)
+        else:
+            await self._on_node(fault, random.Random(fate))
+
+    async def _on_link(self, fault: Fault) -> None:
+        one, two = fault.nodes
+        both = [(one, two), (two, one)]
+        if fault.kind in ("block", "one_way"):
+            await self._blocked(
+                both if fault.kind == "block" else both[:1], fault.lasts
+            )
+        elif fault.kind in ("reset", "half_close"):
+            for connection in self._sky.connections(one, two):
+                if fault.kind == "reset":
+                    connection.reset()
+                else:
+                    connection.half_close(one)
+        else:
+            await self._slowed(both, fault)
+
+    async def _slowed(self, pairs: list[tuple[str, str]], fault: Fault) -> None:
+        for pair in pairs:
+            _worsen(self._sky.between(*pair), fault)
+        await self._pass(fault.lasts)
+        for pair in pairs:
+            _mend(self._sky.between(*pair), fault)
+
+    async def _blocked(self, pairs: list[tuple[str, str]], seconds: float) -> None:
+        for pair in pairs:
+            self._sky.between(*pair).open.clear()
+        await self._pass(seconds)
+        for pair in pairs:
+            self._sky.between(*pair).open.set()
+
+    async def _pass(self, seconds: float) -> None:
+        """Let time pass, but no more than is left of the episode."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._healing.wait(), seconds)
+
+    async def _on_node(self, fault: Fault, rng: random.Random) -> None:
+        host = self._hosts[fault.nodes[0]]
+        match fault.kind:
+            case "kill":
+                host.now.kill()
+                await host.now.wait()
+                await self._dead(host, fault)
+                await self._start(host, rng)
+            case "clean":
+                await self._stop(host.now)
+                await self._dead(host, fault)
+                await self._start(host, rng)
+            case "freeze":
+                host.now.freeze()
+                await self._pass(fault.lasts)
+                host.now.thaw()
+            case "leave":
+                await host.now.ask("disconnect")
+                await self._pass(fault.lasts)
+                if fault.amount < 0.8:
+                    await host.now.ask("connect")
+            case _:
+                raise AssertionError(fault)
+
+    async def _dead(self, host: Host, fault: Fault) -> None:
+        # As a process that is gone, or as a machine that is.
+        if fault.amount < 0.6:
+            await host.gate.shut()
+        else:
+            host.gate.open(None)
+        await self._pass(fault.lasts)
+
+    async def _start(self, host: Host, rng: random.Random | None = None) -> None:
+        rng = rng or self._random
+        others = [each.gate.address for each in self._hosts.values() if each != host]
+        self.tally.lives += 1
+        join = rng.sample(others, rng.randint(1, len(others)))
+        await host.start(rng.getrandbits(31), rng.choice(SKEWS), join)
+
+    async def _stop(self, life: Life) -> None:
+        self._judge_calls(life, await life.look())
+        await life.ask("stop")
+        status = await life.wait()
+        if status != 0:
+            raise ViolationError(f"{life.name} stopped with status {status}")
+
+    # -- the questions
+
+    async def _check(self, what: str, faults: list[Fault]) -> None:
+        """Heal all, wait for quiet, and ask whether all is well."""
+        self._sky.clear()
+        self._episode_slowest = (0.0, "none")
+        calls = self.tally.calls
+        healed = monotonic()
+        await self._all(lambda life: life.ask("hush"))
+        linked = await self._await(checker.links, LINK_TIME, "links")
+        await self._all(lambda life: life.ask("pause"))
+        at = monotonic()
+        agreed = await self._await(checker.problems, AGREE_TIME, "agreement")
+        self.tally.linked.append(linked - healed)
+        self.tally.agreed.append(agreed - at)
+        await asyncio.sleep(2 * HEARTBEAT)
+        collected = await self._collect()
+        self._raise(checker.problems(collected), "it did not last")
+        await self._leaks(collected)
+        self._count(collected)
+        took, slowest = self._episode_slowest
+        self._say(
+            f"{what}: {len(faults)} faults, {self.tally.calls - calls} calls, slowest "
+            f"{slowest} {took:.3f} s, linked after {linked - healed:.2f} s, agreed "
+            f"{agreed - at:.2f} s later  [{'; '.join(map(str, faults))}]"
+        )
+
+    async def _await(
+        self,
+        question: Callable[[checker.Collected], Iterable[str]],
+        seconds: float,
+        what: str,
+    ) -> float:
+        deadline = monotonic() + PATIENCE * seconds
+        while True:
+            collected = await self._collect()
+            found = list(question(collected))
+            now = monotonic()
+            if not found:
+                return now
+            if now > deadline:
+                self._raise(found, f"no {what} after {PATIENCE} x {seconds:g} s")
+            await asyncio.sleep(LOOK_AGAIN)
+
+    async def _collect(self) -> checker.Collected:
+        looks = await self._all(lambda life: life.look())
+        collected = checker.Collected({}, {})
+        for host, seen in zip(self._hosts.values(), looks, strict=True):
+            collected.seen[host.name] = seen
+            collected.now[host.name] = host.now.life
+            self._judge_calls(host.now, seen)
+            for life in host.lives:
+                collected.lives[host.name, life.life] = life.journal.catch_up()
+        return collected
+
+    def _judge_calls(self, life: Life, seen: Seen) -> None:
+        self.tally.outcomes.update(seen.calls.outcomes)
+        self._raise(seen.calls.complaints, f"{life.name}: a call ended as none may")
+        for slow in seen.calls.slow:
+            took = life.took(slow)
+            if took > slow.limit:
+                words = f"{slow.what} ({slow.outcome}) took {took:.2f} s"
+                self._raise([words], f"{life.name}: limit {slow.limit:g} s")
+            if not _needs_a_peer(slow):
+                self.tally.note(took, slow.what)
+                self._episode_slowest = max(
+                    self._episode_slowest, (took, f"{slow.what} on {life.name}")
+                )
+
+    async def _leaks(self, collected: checker.Collected) -> None:
+        """No life has more descriptors or threads than when it was first looked at."""
+        deadline = monotonic() + PATIENCE * LINK_TIME
+        while True:
+            found = [
+                words
+                for host in self._hosts.values()
+                for words in self._leak(host.now, collected.seen[host.name])
+            ]
+            if not found:
+                return
+            if monotonic() > deadline:
+                self._raise(found, "a leak")
+            await asyncio.sleep(1.0)
+            collected = await self._collect()
+
+    def _leak(self, life: Life, seen: Seen) -> list[str]:
+        now = (seen.descriptors, seen.threads)
+        first = self._base.setdefault((life.name, life.number), now)
+        found = []
+        if now[0] > first[0] + LEAK_OF_DESCRIPTORS:
+            found.append(f"{life.name}: {first[0]} descriptors grew to {now[0]}")
+        if now[1] > first[1] + LEAK_OF_THREADS:
+            found.append(f"{life.name}: {first[1]} threads grew to {now[1]}")
+        return found
+
+    def _count(self, collected: checker.Collected) -> None:
+        held = [
+            values
+            for _, _, beliefs in collected.living()
+            for values in beliefs.rows.values()
+        ]
+        self.tally.rows += len(held)
+        self.tally.open_rows += sum(len(values) > 1 for values in held)
+        self.tally.evictions = sum(
+            line.reason == "conflict"
+            for beliefs in collected.lives.values()
+            for lines in beliefs.ends.values()
+            for line in lines
+        )
+
+    def _raise(self, found: list[str], when: str) -> None:
+        if found:
+            raise ViolationError("\n  ".join([when, *found[:40]]))
+
+    # -- the end
+
+    async def _part(self) -> None:
+        """Stop all nodes in order; each ends well."""
+        for host in self._hosts.values():
+            await self._stop(host.now)
+
+    async def _end(self) -> None:
+        for host in self._hosts.values():
+            for life in host.lives:
+                life.thaw()
+                life.kill()
+            await host.gate.close()
+        for host in self._hosts.values():
+            for life in host.lives:
+                await life.wait()
+
+    async def _all(self, ask: Callable[[Life], Coroutine[None, None, T]]) -> list[T]:
+        return await _together(ask(host.now) for host in self._hosts.values())
+
+
+async def _together(coroutines: Iterable[Coroutine[None, None, T]]) -> list[T]:
+    """Run all; the first error ends the others."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each) for each in coroutines]
+    return [task.result() for task in tasks]
+
+
+def _worsen(weather: Weather, fault: Fault) -> None:
+    match fault.kind:
+        case "delay":
+            weather.delay = fault.amount
+        case "throttle":
+            weather.rate = RATE
+        case "dribble":
+            weather.dribble = True
+        case _:
+            raise AssertionError(fault)
+
+
+def _mend(weather: Weather, fault: Fault) -> None:
+    match fault.kind:
+        case "delay":
+            weather.delay = 0.0
+        case "throttle":
+            weather.rate = 0
+        case "dribble":
+            weather.dribble = False
+        case _:
+            raise AssertionError(fault)
+
+
+def _needs_a_peer(slow: Slow) -> bool:
+    return slow.what in ("ask", "settle")

@@ -1,0 +1,356 @@
+"""Who lives on the nodes of a campaign, and what they do all day."""
+
+import random
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from time import monotonic
+
+from actors import (
+    Actor,
+    ActorDeadError,
+    AnyRef,
+    Down,
+    MonitorRef,
+    Timeout,
+    monitor,
+    on_down,
+)
+from group import (
+    CondemnedError,
+    Group,
+    KeyTakenError,
+    NotConnectedError,
+    NotJoinedError,
+    NotOwnerError,
+    NotRegisteredError,
+    RegistryConflict,
+    ShardTimeoutError,
+    StoppedError,
+)
+from tests.campaign.beliefs import GONE, Answered, Asked, Kind, Line, Place, Writing
+from tests.campaign.calls import Recorder
+from tests.campaign.state import SUB
+from transport import LinkFullError, Node, NodeDownError
+
+KEYS = {
+    ("registered", ""): tuple(f"k/{number}" for number in range(5)),
+    ("registered", SUB): tuple(f"s/{number}" for number in range(3)),
+    ("member", ""): ("g/0", "g/1"),
+    ("member", SUB): ("h/0",),
+}
+CLERKS = 2
+ASK_TIME, SETTLE_TIME = 1.5, 1.0
+
+_REFUSALS = (NotConnectedError, CondemnedError, StoppedError, ShardTimeoutError)
+_ABSENT = (NotRegisteredError, NotJoinedError)
+
+
+class Town:
+    """One life of a node: its group, its journal, and all who live here."""
+
+    def __init__(self, node: Node, group: Group, journal: Path, seed: int) -> None:
+        self.node = node
+        self.group = group
+        self.calls = Recorder()
+        self.random = random.Random(seed)
+        self.quiet = threading.Event()
+        # Guards the journal and the people.
+        self.lock = threading.Lock()
+        self._journal = Writing(journal)
+        self._versions = 0
+        self.people: dict[int, AnyRef] = {}
+
+    def note(self, line: Line) -> None:
+        """Write a line of the journal."""
+        with self.lock:
+            self._journal.note(line)
+
+    def moved_in(self, ref: AnyRef) -> int:
+        """Enter an actor; from now on its end will be told."""
+        n = self.node.adopt(ref)
+        with self.lock:
+            self._journal.note(Line(monotonic(), "start", n))
+            self.people[n] = ref
+        on_down(ref, partial(self._ended, n))
+        return n
+
+    def _ended(self, n: int, reason: object) -> None:
+        line = Line(monotonic(), "end", n, reason=str(reason)[:200])
+        if isinstance(reason, RegistryConflict):
+            node, number = self.node.address_of(reason.winner)
+            winner = (node.name, node.incarnation.hex(), number)
+            line = Line(
+                monotonic(), "end", n, key=reason.key, reason="conflict", other=winner
+            )
+        with self.lock:
+            self._journal.note(line)
+            self.people.pop(n, None)
+
+    def places(self, n: int) -> list[Place]:
+        """Return the rows that an actor has, or may have."""
+        with self.lock:
+            return sorted(self._journal.beliefs.of(n))
+
+    def is_certain(self, place: Place) -> bool:
+        """Tell whether a row must be there."""
+        with self.lock:
+            held = self._journal.beliefs.rows.get(place, GONE)
+        return None not in held
+
+    def version(self) -> int:
+        """Return a number that was never a row's meta."""
+        with self.lock:
+            self._versions += 1
+            return self._versions
+
+    def put(self, n: int, kind: Kind, cluster: str, key: str) -> None:
+        """Register or join as the current actor."""
+        version, within = self.version(), cluster or None
+        meta = {"v": version}
+        group = self.group
+        calls: dict[Kind, Callable[[], None]] = {
+            "registered": lambda: group.register(key, meta, cluster=within),
+            "member": lambda: group.join(key, meta, cluster=within),
+        }
+        place = Place(kind, cluster, key, n)
+        what = "register" if kind == "registered" else "join"
+        taken = (KeyTakenError,) if kind == "registered" else ()
+        self._change(what, "puts", place, version, calls[kind], *taken)
+
+    def drop(self, place: Place) -> None:
+        """Unregister or leave as the current actor."""
+        within, group = place.cluster or None, self.group
+        calls: dict[Kind, Callable[[], None]] = {
+            "registered": lambda: group.unregister(place.key, cluster=within),
+            "member": lambda: group.leave(place.key, cluster=within),
+        }
+        what = "unregister" if place.kind == "registered" else "leave"
+        certain = self.is_certain(place)
+        errors = (NotOwnerError, *_ABSENT)
+        result = self._change(what, "drops", place, 0, calls[place.kind], *errors)
+        # From a named cluster its node may have parted meanwhile.
+        if certain and not place.cluster and isinstance(result, _ABSENT):
+            self.calls.complain(f"{what} of {place}: {result}, but it was there")
+
+    def _change(
+        self,
+        what: str,
+        asked: Asked,
+        place: Place,
+        version: int,
+        call: Callable[[], None],
+        *errors: type[Exception],
+    ) -> object:
+        kind, cluster, key, n = place
+        line = partial(Line, n=n, kind=kind, cluster=cluster, key=key, version=version)
+        self.note(line(monotonic(), asked))
+        result = self.calls.call(what, call, *_REFUSALS, *errors)
+        answered: Answered = "done"
+        if isinstance(result, ShardTimeoutError | StoppedError):
+            answered = "unsure"
+        elif isinstance(result, _ABSENT):
+            # It is gone, as was wished.
+            answered = "done"
+        elif isinstance(result, Exception):
+            answered = "refused"
+        self.note(line(monotonic(), answered))
+        return result
+
+
+class Clerk(Actor):
+    """Answers; keeps one key and one membership for life."""
+
+    def __init__(self, town: Town, number: int) -> None:
+        super().__init__()
+        self.town = town
+        self.key = f"clerk/{town.node.name}/{number}"
+
+    def on_start(self) -> None:
+        n = self.town.moved_in(self.actor_ref)
+        self.town.put(n, "registered", "", self.key)
+        self.town.put(n, "member", "", "clerks")
+
+    def on_receive(self, message: object) -> object:
+        return message
+
+
+class Person(Actor):
+    """Does what the driver says, to itself and to others."""
+
+    def __init__(self, town: Town, seed: int) -> None:
+        super().__init__()
+        self.town = town
+        self.random = random.Random(seed)
+        self.n = 0
+        self.watched: dict[MonitorRef, int] = {}
+
+    def on_start(self) -> None:
+        self.n = self.town.moved_in(self.actor_ref)
+
+    def on_receive(self, message: object) -> object:
+        match message:
+            case ("do", str() as verb):
+                if not self.town.quiet.is_set():
+                    getattr(self, verb)()
+            case "crash":
+                raise RuntimeError("a crash that was ordered")
+            case Down(watch, _, reason):
+                number = self.watched.pop(watch, watch.id)
+                line = Line(
+                    monotonic(), "down", self.n, version=number, reason=str(reason)[:80]
+                )
+                self.town.note(line)
+            case _:
+                pass
+        return message
+
+    def _somewhere(self, kind: Kind) -> tuple[str, str]:
+        cluster = self.random.choice(("", "", SUB))
+        return cluster, self.random.choice(KEYS[kind, cluster])
+
+    def register(self) -> None:
+        self.town.put(self.n, "registered", *self._somewhere("registered"))
+
+    def join(self) -> None:
+        self.town.put(self.n, "member", *self._somewhere("member"))
+
+    def update(self) -> None:
+        places = self.town.places(self.n)
+        if places:
+            kind, cluster, key, _ = self.random.choice(places)
+            self.town.put(self.n, kind, cluster, key)
+
+    def drop(self) -> None:
+        places = self.town.places(self.n)
+        if places:
+            self.town.drop(self.random.choice(places))
+
+    def read(self) -> None:
+        group, call = self.town.group, self.town.calls.call
+        cluster, key = self._somewhere("registered")
+        call("lookup", lambda: group.lookup(key, cluster=cluster or None))
+        cluster, key = self._somewhere("member")
+        call("members", lambda: group.members(key, cluster=cluster or None))
+        call("explain", lambda: group.explain(key, cluster=cluster or None))
+        call("entries", lambda: list(group.entries()))
+
+    def dispatch(self) -> None:
+        cluster, key = self._somewhere("member")
+        group = self.town.group
+        self.town.calls.call(
+            "dispatch", lambda: group.dispatch(key, "hello", cluster=cluster or None)
+        )
+
+    def _other(self, key: str) -> AnyRef | None:
+        found = self.town.group.members(key)
+        return self.random.choice(found).ref if found else None
+
+    def ask(self) -> None:
+        ref = self._other("clerks")
+        if ref is not None:
+            number = self.town.version()
+            result = self.town.calls.call(
+                "ask",
+                lambda: ref.ask(number, timeout=ASK_TIME),
+                *(Timeout, NodeDownError, ActorDeadError, LinkFullError),
+                limit=ASK_TIME + 1.0,
+            )
+            if not isinstance(result, Exception) and result != number:
+                self.town.calls.complain(f"asked {number}, was answered {result!r}")
+
+    def tell(self) -> None:
+        ref = self._other("g/0")
+        if ref is not None:
+            self.town.calls.call("tell", lambda: ref.tell("hello"), ActorDeadError)
+
+    def watch(self) -> None:
+        ref = self._other("g/1")
+        if ref is None or ref == self.actor_ref:
+            return
+        node, number = self.town.node.address_of(ref)
+        watch = self.town.calls.call("monitor actor", lambda: monitor(ref))
+        if not isinstance(watch, MonitorRef):
+            return
+        other = (node.name, node.incarnation.hex(), number)
+        self.watched[watch] = watch.id
+        # Written before its Down can be: that comes as a message to this actor.
+        self.town.note(
+            Line(monotonic(), "watches", self.n, version=watch.id, other=other)
+        )
+
+    def settle(self) -> None:
+        self.town.calls.call(
+            "settle",
+            lambda: self.town.group.settle(SETTLE_TIME),
+            ShardTimeoutError,
+            StoppedError,
+            limit=SETTLE_TIME + 1.0,
+        )
+
+
+VERBS = {
+    "register": 10,
+    "join": 6,
+    "update": 8,
+    "drop": 6,
+    "read": 4,
+    "dispatch": 3,
+    "ask": 4,
+    "tell": 3,
+    "watch": 1,
+    "settle": 1,
+}
+
+
+class Driver:
+    """Tells the people of a town what to do, at a steady rate, from one thread."""
+
+    PEOPLE = 6
+
+    def __init__(self, town: Town, rate: float) -> None:
+        self._town = town
+        self._pause = 1.0 / rate
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="driver", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(self._pause):
+            if not self._town.quiet.is_set():
+                self._turn()
+
+    def _turn(self) -> None:
+        rng = self._town.random
+        with self._town.lock:
+            people = [
+                ref
+                for ref in self._town.people.values()
+                if ref.actor_class is Person and ref.is_alive()
+            ]
+        if len(people) < self.PEOPLE and rng.random() < 0.2:
+            Person.start(self._town, rng.getrandbits(31))
+        if not people:
+            return
+        ref = rng.choice(people)
+        with suppress(ActorDeadError):
+            if rng.random() < 0.04:
+                rng.choice((stop, crash))(ref)
+            else:
+                verb, *_ = rng.choices(list(VERBS), list(VERBS.values()))
+                ref.tell(("do", verb))
+
+
+def stop(ref: AnyRef) -> None:
+    ref.stop(block=False)
+
+
+def crash(ref: AnyRef) -> None:
+    ref.tell("crash")
