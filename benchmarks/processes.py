@@ -57,6 +57,11 @@ class Worker:
             raise RuntimeError("the other process has ended")
         return found
 
+    def ask_time(self, command: str) -> int:
+        """Give a command and return the time that it answers."""
+        self.begin(command)
+        return self.time()
+
     def ask(self, command: str, *args: object) -> object:
         """Give a command and return its answer."""
         self.begin(command, *args)

@@ -141,6 +141,7 @@ def flood(pair: Pair, keys: Sequence[str], threads: int) -> Iterator[Reading]:
         for key in keys[first::threads]:
             pair.group.register(key, actor=pair.owner)
 
+    other_cpu, own_cpu = pair.other.ask_time("cpu"), time.process_time_ns()
     pair.other.begin("await_events", "registered", len(keys))
     with ThreadPoolExecutor(threads) as pool:
         writers = [pool.submit(work, first) for first in range(threads)]
@@ -150,11 +151,16 @@ def flood(pair: Pair, keys: Sequence[str], threads: int) -> Iterator[Reading]:
             writer.result(PATIENCE)
     written = clock()
     took = pair.other.time() - began
+    own_cpu = time.process_time_ns() - own_cpu
+    other_cpu = pair.other.ask_time("cpu") - other_cpu
     words = f"{threads} thread{'s' if threads > 1 else ''}"
     yield Reading(f"events on B, {words}", len(keys) * 1e9 / took, "ev/s", (FRAMES,))
     yield Reading(
         f"writes on A meanwhile, {words}", len(keys) * 1e9 / (written - began), "ev/s"
     )
+    for where, spent in (("A", own_cpu), ("B", other_cpu)):
+        each = spent / len(keys) / 1e3
+        yield Reading(f"CPU of {where} an event, {words}", each, "us")
     pair.other.begin("await_events", "unregistered", len(keys))
     for key in keys:
         pair.group.unregister(key)

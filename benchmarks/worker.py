@@ -35,6 +35,7 @@ class Worker:
             "monitor": self.monitor,
             "hear": self.hear,
             "count": self.count,
+            "cpu": time.process_time_ns,
             "await_count": self.await_count,
             "await_events": self.await_events,
             "late_join": late_join,

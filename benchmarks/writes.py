@@ -30,7 +30,7 @@ def register(size: Size) -> Iterator[Sequence[Case]]:
         put = partial(group.register, actor=owner)
         put_meta = partial(group.register, meta=meta, actor=owner)
         bare = LockedDict()
-        pop, in_bare = group.unregister, (f"{BARE}: set", PYKKA_ASK)
+        pop, in_bare = group.unregister, (f"{BARE}: set", f"{BARE}: del")
         yield [
             partial(
                 there_and_back, keys, put, pop, ("register", "unregister"), in_bare
@@ -61,13 +61,13 @@ def there_and_back(
     put: Callable[[str], object],
     pop: Callable[[str], object],
     names: tuple[str, str],
-    against: tuple[str, ...],
+    against: Sequence[str],
 ) -> Iterator[Reading]:
-    """Write all keys, then take all away."""
-    value = rate(len(keys), lambda: each(put, keys))
-    yield Reading(names[0], value, "ops/s", against)
-    value = rate(len(keys), lambda: each(pop, keys))
-    yield Reading(names[1], value, "ops/s", against)
+    """Write all keys, then take all away; `against` has a reference for each."""
+    for index, work in enumerate((put, pop)):
+        value = rate(len(keys), partial(each, work, keys))
+        reference = (against[index], PYKKA_ASK) if against else ()
+        yield Reading(names[index], value, "ops/s", reference)
 
 
 def burst(
@@ -167,12 +167,12 @@ def join(size: Size) -> Iterator[Sequence[Case]]:
             group.leave(key, actor=owner)
 
         pairs = [(key, owner) for key in keys for owner in owners]
-        sets = f"{BARE}: set"
+        sets, dels = f"{BARE}: set", f"{BARE}: del"
         yield [
             partial(crossing, "join", enter, pairs, (sets, PYKKA_ASK)),
-            partial(crossing, "leave", leave, pairs, (sets, PYKKA_ASK)),
+            partial(crossing, "leave", leave, pairs, (dels, PYKKA_ASK)),
             partial(crossing, sets, put, pairs, ()),
-            partial(crossing, f"{BARE}: del", pop, pairs, ()),
+            partial(crossing, dels, pop, pairs, ()),
             ask,
         ]
 
