@@ -137,3 +137,5 @@ class Callers:
         ledger.reread(request, rows)
         if had and not ledger.has(request):
             self.world.problem(f"I2 {host.name} has lost the row of {request}")
+        if isinstance(request, ask.Register) and ledger.has(request):
+            self.world.checks.registered(host, request)

@@ -51,6 +51,8 @@ class Checks:
         # claims came after.
         self.seen: dict[tuple[NodeId, str, str], set[Claim]] = {}
         self.after: dict[tuple[NodeId, int, str, str], frozenset[Claim]] = {}
+        # Every claim that a caller was ever told of: the only ones that may win.
+        self.made: set[tuple[NodeId, int, str, str]] = set()
 
     def after_turn(self, host: "Host", index: int, message: object) -> None:
         """Check one shard after one of its turns."""
@@ -119,8 +121,9 @@ class Checks:
         seen = self.seen.get((host.node, request.cluster, request.key), ())
         at = (host.node, request.n, request.cluster, request.key)
         self.after.setdefault(at, frozenset(seen))
+        self.made.add(at)
 
-    # A3: an actor is ended once for a claim, by its own node
+    # A3: an actor is ended once for a claim, by its own node; I6: by one that was made
 
     def evicted(self, host: "Host", effect: effects.Evict) -> None:
         """A loser is ended."""
@@ -133,6 +136,8 @@ class Checks:
             self.world.problem(f"A3 {victim} ended by a claim of its own node")
         if claim in self.after.get(victim, ()) and self._causes_count():
             self.world.problem(f"A4 {victim} ended by a claim that it came after")
+        if (winner.origin, winner.n, effect.cluster, effect.key) not in self.made:
+            self.world.problem(f"I6 {victim} ended by a claim that nobody made")
         self.kills.add(victim)
         # While an answer travels its claim may end: on slow links that is no wonder,
         # and no protocol can help.
@@ -155,6 +160,15 @@ class Checks:
         lane = host.replica.tables[index].lanes.get(effect.cluster)
         row = None if lane is None else lane.rows.get(effect.key)
         return row is not None and (row.n, row.stamp) == (winner.n, winner.stamp)
+
+
+def rows_of_the_lost(world: "World", node: NodeId) -> Iterator[str]:
+    """L3: nobody shows rows of a node that has been gone for long enough."""
+    for host in world.in_order():
+        for tables in host.replica.tables:
+            copies = tables.inbound.get(node, {})
+            if any(copy.rows for copy in copies.values()):
+                yield f"L3 {host.name} still shows rows of {node!r}"
 
 
 def rows_of_the_dead(host: "Host", index: int, down: object) -> Iterator[str]:

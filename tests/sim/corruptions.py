@@ -8,7 +8,7 @@ from group._core.lanes import Inbound, Lane
 from group._core.requests import ActorDown
 from group._core.rows import Row
 from group._core.tables import Tables
-from tests.sim.checks import rows_of_the_dead
+from tests.sim.checks import rows_of_the_dead, rows_of_the_lost
 from tests.sim.host import Host
 from tests.sim.world import World
 
@@ -225,6 +225,21 @@ def an_actor_is_ended_by_a_claim_it_came_after(world: World) -> None:
     claim = (winner.origin, winner.n, winner.stamp)
     world.checks.after[at] = frozenset({claim})
     world.checks.evicted(victim, effect)
+
+
+@corruption
+def an_actor_is_ended_by_a_claim_that_nobody_made(world: World) -> None:
+    victim, effect = some_eviction(world)
+    stranger = Row(effect.winner.origin, 10_000, "Sim", 1, b"")
+    world.checks.evicted(victim, Evict(7, effect.cluster, effect.key, stranger))
+
+
+@corruption
+def rows_of_a_lost_node(world: World) -> None:
+    _, copy = some_copy(world)
+    node = next(iter(copy.rows.values())).origin
+    for words in rows_of_the_lost(world, node):
+        world.problem(words)
 
 
 @corruption

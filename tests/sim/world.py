@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tests.sim.agreement import disagreements
 from tests.sim.callers import Callers
 from tests.sim.chaos import Chaos
-from tests.sim.checks import Checks
+from tests.sim.checks import Checks, rows_of_the_lost
 from tests.sim.faults import FAULTS
 from tests.sim.host import Host
 from tests.sim.network import Network
@@ -19,6 +19,9 @@ from tests.sim.profiles import GRACE, HEARTBEAT, LEASE, STANDARD, Profile
 # Virtual seconds after the last fault in which all must be linked: both ends of a
 # link may believe in it for a lease, and a dial may wait for its longest backoff.
 LINKED_WITHIN = LEASE + GRACE + 5.0 + 2 * HEARTBEAT
+# Rows of a lost node: lease and grace, judged once a heartbeat, and what was under way
+# on slow links. A host that is stopped takes longer, as it should.
+GONE_WITHIN = LEASE + GRACE + HEARTBEAT + 2.5
 AGREED_WITHIN = 3 * HEARTBEAT
 POLL = 0.25
 
@@ -139,6 +142,12 @@ class World:
                 end.other.forget_some()
                 end.closed = True
                 end.hang_up()
+        if "pause" not in self.profile.faults:
+            self.at(self.now + GONE_WITHIN, self._must_be_gone, host)
+
+    def _must_be_gone(self, host: Host) -> None:
+        for words in rows_of_the_lost(self, host.node):
+            self.problem(words)
 
     def _absorb_host(self, host: Host) -> None:
         self.absorb(host.stats)
