@@ -1,8 +1,8 @@
-# The same five words on every machine. `make dev` first.
+# The same words on every machine. `make dev` first.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: dev check test sim bench
+.PHONY: dev check test sim bench campaign
 
 dev:
 	$(PYTHON) -m venv .venv
@@ -27,3 +27,9 @@ sim:
 
 bench:
 	$(BIN)/python -m benchmarks
+
+# Faults on real processes. A violation prints where the journals are.
+SECONDS ?= 600
+NODES ?= 4
+campaign:
+	$(BIN)/python -m tests.campaign --seconds $(SECONDS) --nodes $(NODES)

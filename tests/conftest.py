@@ -49,6 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help=f"histories per simulator test (default: {DEFAULT_SEEDS})",
     )
+    house.addoption(
+        "--campaign-seconds",
+        type=float,
+        default=15.0,
+        help="faults on real processes (default: 15)",
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -129,9 +129,8 @@ class Campaign:
                 if monotonic() >= ends:
                     break
             await self._part()
-        except HungError as error:
-            await asyncio.sleep(1.0)
-            raise ViolationError(str(error)) from error
+        except HungError as hung:
+            raise ViolationError(str(hung)) from hung
         finally:
             await self._end()
 
@@ -383,9 +382,12 @@ class Campaign:
 
 
 async def _together(coroutines: Iterable[Coroutine[None, None, T]]) -> list[T]:
-    """Run all; the first error ends the others."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(each) for each in coroutines]
+    """Run all; the first error ends the others, and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in coroutines]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from actors import AnyRef, Timeout, start_ready
+from actors import ActorDeadError, AnyRef, Timeout, start_ready
 from group import Group
 from tests.campaign.beliefs import Line, Owner
 from tests.campaign.folding import Reader, Watcher
@@ -107,14 +107,13 @@ class Life:
         self.town.quiet.set()
         with self.town.lock:
             people = list(self.town.people.values())
-        futures = [ref.ask("are you done?", block=False) for ref in people]
         deadline = time.monotonic() + QUIET_TIME
-        for future in futures:
+        for ref in people:
             try:
-                future.get(timeout=max(0.0, deadline - time.monotonic()))
+                ref.ask("are you done?", timeout=max(0.0, deadline - time.monotonic()))
             except Timeout:
                 self.town.calls.complain("somebody does not get done")
-            except RuntimeError:
+            except ActorDeadError:
                 # It has ended instead.
                 continue
 

@@ -236,6 +236,7 @@ class Gate:
         self.name = name
         self._sky = sky
         self._tasks: set[asyncio.Task[None]] = set()
+        self._blocked = 0
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._target: tuple[str, int] | None = None
@@ -292,7 +293,35 @@ class Gate:
             _close(caller, abort=True)
             _close(called, abort=True)
             return
+        if self._is_lost(who):
+            _close(called, abort=True)
+            await _swallow(caller)
+            return
         await self._sky.carry((who, self.name), (caller, called), first)
+
+    def _is_lost(self, who: str) -> bool:
+        """Tell whether a dial is for nothing: every second one that meets a block.
+
+        Those that are not lost wait, as TCP's first packets do when they are repeated
+        in time.
+        """
+        ways = ((who, self.name), (self.name, who))
+        if all(self._sky.between(*way).open.is_set() for way in ways):
+            return False
+        self._blocked += 1
+        return self._blocked % 2 == 1
+
+
+async def _swallow(caller: socket.socket) -> None:
+    """Answer nothing until the caller gives up."""
+    loop = asyncio.get_running_loop()
+    try:
+        while await loop.sock_recv(caller, CHUNK):
+            pass
+    except OSError:
+        pass
+    finally:
+        caller.close()
 
 
 async def _greeting(caller: socket.socket) -> tuple[bytes, str]:
