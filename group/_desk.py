@@ -35,7 +35,8 @@ class DirectoryDesk:
         self._directory = directory
         self._runners = runners
         self._world = world
-        self._lock = threading.Lock()
+        # A shard that is closed answers at once, which may run another turn.
+        self._lock = threading.RLock()
 
     def run(
         self, message: object, done: Callable[[object], None] | None = None

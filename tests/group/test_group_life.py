@@ -172,6 +172,19 @@ def test_whoever_waits_is_told_of_the_end() -> None:
     assert told.count("end of stream") == 1
 
 
+def test_a_cluster_that_is_left_while_the_group_ends_is_left() -> None:
+    g = Group.start("app", log=False)
+    g.connect("red")
+    for runner in g._instance.runners:
+        # As in the middle of `stop`.
+        runner.close()
+
+    left = g._instance.disconnect(("red",))
+
+    left.get(timeout=PATIENCE)
+    g.stop()
+
+
 def test_a_stream_made_while_the_group_stops_ends() -> None:
     g = Group.start("app", log=False)
     stream = g.events()
