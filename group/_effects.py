@@ -63,7 +63,7 @@ class Effects:
             case Report(level, event, fields):
                 self._report(level, event, fields)
             case Cut(token, why):
-                self._cut(token, why)
+                self._accuse(token, why)
             case Reply() | ToShards():
                 # The runner keeps replies; only the directory speaks to shards.
                 pass
@@ -82,7 +82,7 @@ class Effects:
     def say(self, tokens: tuple[int, ...], effect: Send | Cut) -> None:
         """Carry out an effect of the directory."""
         if isinstance(effect, Cut):
-            self._cut(effect.token, effect.why)
+            self._accuse(effect.token, effect.why)
         elif self._instance.channel is not None:
             body = wire.encode(effect.message)
             for token in tokens:
@@ -93,9 +93,9 @@ class Effects:
         if self._instance.channel is not None:
             self._instance.channel.flush(tokens)
 
-    def _cut(self, token: int, why: str) -> None:
+    def _accuse(self, token: int, why: str) -> None:
         if self._instance.channel is not None:
-            self._instance.channel.cut(token, why)
+            self._instance.channel.accuse(token, why)
 
     def blame(self, token: int, error: BaseException) -> None:
         """Hold a peer to account whose frame has crashed a shard."""
@@ -109,7 +109,7 @@ class Effects:
         if wait and self._instance.channel is not None:
             words = self._instance.blamed.words(node.name, now)
             self._instance.log.error("peer_quarantined", peer=node.name, words=words)
-            self._cut(token, str(words))
+            self._instance.channel.cut(token, str(words))
             after(wait, self._instance.channel.reconsider)
 
     def _report(self, level: str, event: str, fields: Mapping[str, object]) -> None:

@@ -102,8 +102,18 @@ class Channel:
             if link is not None:
                 link.pump_or_gather()
 
+    def accuse(self, token: int, why: str) -> None:
+        """Close the link, and hold it against the peer: it has broken the protocol.
+
+        For what is found only after `frame` has returned. Any thread.
+        """
+        link = self.up.get(token)
+        if link is not None:
+            text = f"{self.kind} {self.name}: {why}"
+            link.accuse(ProtocolError(text, reason=self.kind))
+
     def cut(self, token: int, why: str) -> None:
-        """Close the link: what came over this channel breaks its protocol."""
+        """Close the link; whether it is the peer's fault is judged by the caller."""
         link = self.up.get(token)
         if link is not None:
             link.broken(f"{self.kind} {self.name}: {why}")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from transport import _io as io
 from transport._core import control
+from transport._core.errors import ProtocolError
 from transport._core.frames import Kind, Parts
 from transport._core.identity import NodeId
-from transport._core.session import Event, Session
+from transport._core.session import Event, Failed, Session
 from transport._outbox import RAW, Bucket, Outbox
 from transport._tls import Secrecy, Secured
 
@@ -173,7 +174,15 @@ class Link:
         """The socket has failed in a writer's hands."""
         self._loop.call(partial(self._board.lost, self, None, reason))
 
+    def accuse(self, error: ProtocolError) -> None:
+        """Somebody has found that the peer sent what no peer may send."""
+        self._loop.call(partial(self._accused, error))
+
     # -- I/O thread
+
+    def _accused(self, error: ProtocolError) -> None:
+        if not self.closed:
+            self._board.event(self, Failed(error))
 
     def watch(self) -> None:
         """Begin to be told of readiness."""

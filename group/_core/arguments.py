@@ -32,6 +32,8 @@ def check_timeout(timeout: object) -> float:
     Raises:
         InvalidArgumentError: It is not a finite number, or negative.
     """
+    if type(timeout) is float and 0.0 <= timeout <= FOREVER:
+        return timeout
     if _is_number(timeout) and timeout >= 0:
         return float(min(timeout, FOREVER))
     raise InvalidArgumentError(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from group._core.effects import Cut, Effect, Reply, Send, ToShards
+from group._core.keys import DEFAULT
 from group._core.messages import Catalogue, Joined, Left, MessageError, Named
 from group._core.peers import Peer
 from group._core.requests import (
@@ -177,9 +178,7 @@ class Directory:
     def _apply(self, peer: Peer, frame: Frame) -> None:
         message = frame.message
         if isinstance(message, Left):
-            for cid in message.cids:
-                peer.remove(cid)
-            peer.change = message.change
+            self._leave(peer, message)
         elif isinstance(message, Catalogue | Joined):
             if isinstance(message, Catalogue):
                 if peer.change is not None:
@@ -190,6 +189,13 @@ class Directory:
             if wrong is not None:
                 raise MessageError(wrong)
             peer.change = message.change
+
+    def _leave(self, peer: Peer, left: Left) -> None:
+        for cid in left.cids:
+            if peer.cids.get(cid, DEFAULT) == DEFAULT:
+                raise MessageError(f"left cluster number {cid}, which cannot be left")
+            peer.remove(cid)
+        peer.change = left.change
 
     # Questions
 

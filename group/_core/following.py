@@ -31,7 +31,10 @@ from group._core.turn import Turn
 from transport import NodeId
 
 MAX_STAGED_ROWS = 5_000_000
+MAX_STAGED_BYTES = 256 << 20
 RESYNC = "resync"
+# Seconds between two warnings about the same clock.
+SKEW_QUIET = 60.0
 
 
 class Following:
@@ -43,6 +46,8 @@ class Following:
         self.clock = tables.clock
         self.turn = turn
         self.change = 0
+        # When it was last said of a node that its clock runs wild.
+        self._skew_said: dict[NodeId, float] = {}
 
     # Sessions
 
@@ -86,6 +91,7 @@ class Following:
         for cid in list(self.tables.inbound.get(peer.node, ())):
             self.forget(peer, cid, reason)
         self.tables.inbound.pop(peer.node, None)
+        self._skew_said.pop(peer.node, None)
 
     def restart(self, peer: Peer) -> None:
         """Trust no cursor any more; the hello that follows asks for exact snapshots."""
@@ -159,12 +165,17 @@ class Following:
         if not self.tables.owns(cluster, put.key):
             raise MessageError(f"{put.key!r} is not of shard {self.shard}")
         if not self.clock.see(put.stamp, self.turn.wall):
-            self.turn.count("skewed")
-            self.turn.report("warning", "clock_skew", peer=origin.name)
+            self._skewed(origin)
         row = Row(origin, put.n, put.cls, put.stamp, put.meta)
         if isinstance(put, PutReg):
             return put.key, row
         return (put.key, put.n), row
+
+    def _skewed(self, origin: NodeId) -> None:
+        self.turn.count("skewed")
+        if self.turn.now >= self._skew_said.get(origin, -SKEW_QUIET) + SKEW_QUIET:
+            self._skew_said[origin] = self.turn.now
+            self.turn.report("warning", "clock_skew", peer=origin.name)
 
     # Snapshots
 
@@ -173,7 +184,9 @@ class Following:
         copy = self._copy(peer, begin.cid)
         if copy is not None:
             if begin.count > MAX_STAGED_ROWS:
-                raise MessageError(f"snapshot of {begin.count} rows")
+                raise MessageError(
+                    f"snapshot of {begin.count} rows, more than {MAX_STAGED_ROWS}"
+                )
             copy.staged = Staged(begin.head, begin.count)
 
     def on_snap_rows(self, peer: Peer, rows: SnapRows) -> None:
@@ -185,6 +198,9 @@ class Following:
         for put in rows.rows:
             row_key, row = self._row(peer.node, copy.cluster, put)
             staged[row_key] = row
+            copy.staged.size += len(put.key) + len(put.meta)
+        if copy.staged.size > MAX_STAGED_BYTES:
+            raise MessageError(f"snapshot of more than {MAX_STAGED_BYTES} bytes")
         if len(staged) > copy.staged.count:
             self.turn.count("bad_snapshots")
             copy.staged = None

@@ -136,12 +136,14 @@ class Lane(Rows):
 class Staged:
     """A snapshot that is arriving."""
 
-    __slots__ = ("count", "head", "rows")
+    __slots__ = ("count", "head", "rows", "size")
 
     def __init__(self, head: int, count: int) -> None:
         self.head = head
         self.count = count
         self.rows: dict[RowKey, Row] = {}
+        # Of keys and metas, in bytes.
+        self.size = 0
 
 
 class Inbound(Rows):

@@ -67,6 +67,7 @@ class Outbound:
                 self._position(peer, lane, need.cursor)
                 self.pump(peer)
                 return
+        self.turn.count("need_unknown")
 
     def on_interest(self, peer: Peer, cluster: str) -> None:
         """The peer has joined a cluster."""

@@ -21,6 +21,7 @@ class Peer:
         "fences",
         "heard",
         "hello",
+        "highest",
         "interest",
         "node",
         "sent",
@@ -50,12 +51,16 @@ class Peer:
         self.dirty: dict[str, None] = {}
         self.fences: list[int] = []
         self.sent_seal = 0
+        self.highest = -1
 
     def add(self, clusters: list[Named]) -> str | None:
         """Note clusters that the peer has opened; return what is wrong with them."""
         for cid, name in clusters:
             if cid in self.cids or name in self.interest:
                 return f"cluster {name!r} opened twice"
+            if cid <= self.highest:
+                return f"cluster number {cid} used again"
+            self.highest = cid
             self.cids[cid] = name
             self.interest[name] = cid
         if len(self.cids) > MAX_CLUSTERS:

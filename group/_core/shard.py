@@ -275,6 +275,8 @@ class Shard:
 
     def _on_ans(self, peer: Peer, message: wire.Ans) -> None:
         mine = self.retiring.on_ans(peer, message)
+        if mine is None:
+            self.turn.count("answers_ignored")
         lane = self.tables.lanes.get(message.cluster)
         if mine is not None and lane is not None:
             self.local.delete(lane, message.key, "conflict")

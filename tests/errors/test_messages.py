@@ -94,7 +94,7 @@ def test_messages_that_only_one_process_understands(
         with pytest.raises(RemoteError) as caught:
             far.ask("raise", timeout=5)
 
-        assert "b could not load shop_only_here.Order: No module named" in failed
+        assert "b could not load shop_only_here.Order: No module named" in str(failed)
         assert getattr(no.value, "code", None) == "B047"
         error = caught.value
         assert error.code == "B048"

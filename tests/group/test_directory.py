@@ -1,5 +1,7 @@
 """Which node is in which cluster, told and heard in the one right order."""
 
+import pytest
+
 from group._core import messages as wire
 from group._core import requests as ask
 from group._core.directory import Directory, is_outdated_by_rebuild
@@ -125,7 +127,7 @@ def test_what_peers_are_in_is_known_and_goes_to_the_shards() -> None:
     lab.link(1, "", "red")
     assert lab.directory.nodes("red") == ["here", "there"]
 
-    left = ask.Frame(1, wire.Left(6, [1, 9]))
+    left = ask.Frame(1, wire.Left(6, [1]))
     lab.do(left)
     assert lab.directory.nodes("red") == ["here"]
     assert lab.to_shards() == [left]
@@ -195,6 +197,26 @@ def test_a_cluster_that_is_opened_twice_is_a_fault_of_the_peer() -> None:
     lab.do(ask.Frame(1, wire.Joined(6, [(1, "red")])))
 
     assert lab.cuts() == ["cluster 'red' opened twice"]
+
+
+@pytest.mark.parametrize("cid", [0, 9], ids=["the default one", "an unknown one"])
+def test_a_cluster_that_cannot_be_left_is_a_fault_of_the_peer(cid: int) -> None:
+    lab = Lab()
+    lab.link(1, "", "red")
+
+    lab.do(ask.Frame(1, wire.Left(6, [cid])))
+
+    assert lab.cuts() == [f"left cluster number {cid}, which cannot be left"]
+
+
+def test_a_number_that_is_used_again_is_a_fault_of_the_peer() -> None:
+    lab = Lab()
+    lab.link(1, "", "red")
+    lab.do(ask.Frame(1, wire.Left(6, [1])))
+
+    lab.do(ask.Frame(1, wire.Joined(7, [(1, "blue")])))
+
+    assert lab.cuts() == ["cluster number 1 used again"]
 
 
 def test_a_restarted_shard_is_told_all_that_it_must_know() -> None:

@@ -142,7 +142,7 @@ class TestFaultsOfPeers:
     def test_a_snapshot_of_too_many_rows(self, bench: Bench) -> None:
         bench.hear(1, wire.SnapBegin(0, 0, 1, 5_000_001))
 
-        assert cuts(bench) == ["snapshot of 5000001 rows"]
+        assert cuts(bench) == ["snapshot of 5000001 rows, more than 5000000"]
 
 
 def test_another_actor_of_the_same_node_may_take_the_key(bench: Bench) -> None:
@@ -158,6 +158,31 @@ def test_a_clock_that_runs_wild_is_reported(bench: Bench) -> None:
 
     assert [each.event for each in bench.all(Report)] == ["clock_skew"]
     assert bench.owner("a") == ("there", 7)
+
+
+def test_a_clock_that_runs_wild_is_reported_once_a_minute(bench: Bench) -> None:
+    wild = (bench.wall + MAX_SKEW_MS + 1) << 16
+    reports = 0
+    for number in range(1, 10):
+        bench.now += 8.0
+        bench.follow(1, number, put(f"k/{number}", 7, stamp=wild + number))
+        reports += len(bench.all(Report))
+
+    assert (reports, bench.count("skewed")) == (2, 9)
+
+
+def test_a_snapshot_of_too_many_bytes_is_a_fault(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("group._core.following.MAX_STAGED_BYTES", 1000)
+    rows: list[wire.Put] = [put(f"k/{n}", 7, meta=b"x" * 300) for n in range(4)]
+    bench.hear(1, wire.SnapBegin(0, 0, 9, 4))
+
+    bench.hear(1, wire.SnapRows(0, 0, rows[:3]))
+    assert cuts(bench) == []
+    bench.hear(1, wire.SnapRows(0, 0, rows[3:]))
+
+    assert cuts(bench) == ["snapshot of more than 1000 bytes"]
 
 
 class TestSnapshots:
