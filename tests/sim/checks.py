@@ -88,20 +88,31 @@ class Checks:
 
     def positions(self, host: "Host", index: int) -> Iterator[str]:
         """A1, A2: copies are prefixes of their origin, and never go back."""
+        inbound = host.replica.tables[index].inbound
         cursors = self.cursors.setdefault((host.node, index), {})
-        for node, copies in host.replica.tables[index].inbound.items():
+        if len(cursors) > sum(map(len, inbound.values())):
+            # A copy that was dropped has no position; it may begin again anywhere.
+            for at in [at for at in cursors if at[1] not in inbound.get(at[0], {})]:
+                del cursors[at]
+        for node, copies in inbound.items():
             for cid, copy in copies.items():
                 before = cursors.get((node, cid))
                 if copy.cursor is None:
                     cursors.pop((node, cid), None)
                 elif copy._touched or copy.cursor != before:
                     cursors[(node, cid)] = copy.cursor
-                    where = f"<-{node} lane {cid}/{index} at {copy.cursor}"
-                    if before is not None and copy.cursor < before:
-                        yield f"A2 {where}, was at {before}"
-                    if copy.hash() != self._hash_at(node, cid, index, copy.cursor):
-                        yield f"A1 {where}"
+                    yield from self._moved(node, index, copy, before)
                     self._see(host, node, copy)
+
+    def _moved(
+        self, node: NodeId, index: int, copy: Inbound, before: int | None
+    ) -> Iterator[str]:
+        at, cid = copy.cursor or 0, copy.cid
+        where = f"<-{node} lane {cid}/{index} at {at}"
+        if before is not None and at < before:
+            yield f"A2 {where}, was at {before}"
+        if copy.hash() != self._hash_at(node, cid, index, at):
+            yield f"A1 {where}"
 
     def _hash_at(self, node: NodeId, cid: int, index: int, cursor: int) -> int | None:
         if not cursor:
