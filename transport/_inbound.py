@@ -119,7 +119,9 @@ class Inbound:
 
     def _on_beat(self, link: Link, message: control.Beat) -> None:
         self._skew(link, message.wall_ms)
-        link.say(control.Ping(clock.microseconds()))
+        # As for a ping: a flood of beats makes no heap of questions.
+        if link.outbox.backlog < HIGH_WATER_BYTES:
+            link.say(control.Ping(clock.microseconds()))
 
     def _skew(self, link: Link, theirs: int) -> None:
         ahead = (theirs - clock.wall_ms()) / 1000
