@@ -11,7 +11,7 @@ from group._core.views import Members
 from tests.sim.planting import Patch, fault
 
 
-@fault("partitions", histories=600)
+@fault("partitions", histories=600, first=140)
 def no_link_fence(patch: Patch) -> None:
     """R0: frames of an old link are applied as if they were of the current one."""
     known: dict[tuple[int, int], Peer] = {}

@@ -215,7 +215,7 @@ def restart_keeps_watches(patch: Patch) -> None:
     patch.setattr(Tables, "rewatch", lambda self: None)
 
 
-@fault("crumbling", histories=600, first=225)
+@fault("crumbling", histories=600, first=310)
 def restart_forgets_evictions(patch: Patch) -> None:
     """A loser that was condemned in the turn that crashed is never ended."""
     patch.setattr(
