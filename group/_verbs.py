@@ -1,23 +1,25 @@
 """What all verbs of a group share: whose they are, and how a shard is asked."""
 
-from collections.abc import Callable
-
 from actors import AnyRef, Timeout, class_name, current, is_ref
 from group._clock import monotonic, wall_ms
-from group._core.arguments import check_timeout
 from group._core.errors import shown
 from group._core.keys import shard_of
 from group._core.requests import (
     DONE,
+    EXPIRED,
     Condemned,
     Done,
     Expired,
+    Join,
+    Leave,
     NotConnected,
     NotJoined,
     NotOwner,
     NotRegistered,
+    Register,
     Sealed,
     Taken,
+    Unregister,
 )
 from group._core.rows import Row
 from group._errors import (
@@ -33,8 +35,10 @@ from group._errors import (
     ShardTimeoutError,
 )
 from group._instance import Instance
-from group._runner import Crashed
+from group._runner import Crashed, Runner
 from transport import NotLocalError as TransportNotLocalError
+
+Write = Register | Unregister | Join | Leave
 
 ATTEMPTS = 2
 """How often a request is handed in whose turn has crashed the shard."""
@@ -67,48 +71,49 @@ class Verbs:
             raise DeadActorError(str(ref))
         return ref, n
 
-    def _ask(
-        self,
-        cluster: str,
-        key: str,
-        timeout: float,
-        request: Callable[[float], object],
-    ) -> object:
-        """Ask the shard of a key; `request` makes the request for a deadline.
+    def _ask(self, request: Write, seconds: float) -> object:
+        """Ask the shard of a key; the request's deadline is `seconds` from now.
 
-        A request that meets a lease being judged, or that crashes the shard, is handed
-        in again; the latter once.
+        Raises:
+            ShardTimeoutError: No answer came before the deadline.
+            StoppedError: The group is stopped.
         """
-        instance = self._instance
-        seconds = check_timeout(timeout)
-        deadline = monotonic() + seconds
-        shard = shard_of(cluster, key, instance.config.shards)
-        runner = instance.runners[shard]
-        attempts, repeated = ATTEMPTS, False
-        while True:
+        self._check_running()
+        config, runners = self._instance.config, self._instance.runners
+        shard = shard_of(request.cluster, request.key, config.shards)
+        answer = _answer(runners[shard], request, seconds)
+        if answer is DONE:
+            return answer
+        answer = self._insist(runners[shard], request, answer)
+        if isinstance(answer, Expired):
             self._check_running()
-            try:
-                answer = runner.call(
-                    request(deadline), max(0.0, deadline - monotonic())
-                )
-                if isinstance(answer, Sealed):
-                    instance.await_decision(deadline)
-                    continue
-            except Timeout:
-                answer = Expired()
-            if isinstance(answer, Crashed):
-                attempts -= 1
-                repeated = True
-                if attempts:
-                    continue
-                answer = Expired()
-            if repeated and isinstance(answer, NotRegistered | NotJoined):
+            raise ShardTimeoutError(shard, seconds, runners[shard].waiting)
+        return answer
+
+    def _insist(self, runner: Runner, request: Write, answer: object) -> object:
+        """Hand a request in again, as long as its answer says that this may help.
+
+        It may when it met a lease being judged, and once when it crashed the shard.
+        """
+        crashes = 0
+        while True:
+            if isinstance(answer, Sealed):
+                try:
+                    self._instance.await_decision(request.deadline)
+                except Timeout:
+                    return EXPIRED
+            elif isinstance(answer, Crashed):
+                crashes += 1
+                if crashes == ATTEMPTS:
+                    return EXPIRED
+            elif crashes and isinstance(answer, NotRegistered | NotJoined):
                 # The turn that crashed had come that far.
                 return DONE
-            if isinstance(answer, Expired):
-                self._check_running()
-                raise ShardTimeoutError(shard, seconds, runner.waiting)
-            return answer
+            else:
+                return answer
+            self._check_running()
+            left = max(0.0, request.deadline - monotonic())
+            answer = _answer(runner, request, left)
 
     def _settle_answer(
         self, answer: object, key: str, cluster: str, ref: AnyRef | None = None
@@ -146,3 +151,10 @@ class Verbs:
             actor=row.cls or class_name(entry.ref),
             age=age,
         )
+
+
+def _answer(runner: Runner, request: Write, timeout: float) -> object:
+    try:
+        return runner.call(request, timeout)
+    except Timeout:
+        return EXPIRED

@@ -1,10 +1,11 @@
 """The verbs that change rows: each goes through the shard that owns the key."""
 
 from collections.abc import Mapping
-from functools import partial
 
 from actors import AnyRef, class_name
+from group._clock import monotonic
 from group._core import meta as metas
+from group._core.arguments import check_timeout
 from group._core.keys import check_cluster, check_write_key
 from group._core.requests import Join, Leave, Register, Unregister
 from group._verbs import Verbs
@@ -51,8 +52,10 @@ class Writes(Verbs):
         name, place = check_write_key(key), check_cluster(cluster)
         ref, n = self._owner(actor)
         body = metas.encode(meta, self._instance.ref_out)
-        request = partial(Register, n, class_name(ref), place, name, body)
-        answer = self._ask(place, name, timeout, request)
+        seconds = check_timeout(timeout)
+        deadline = monotonic() + seconds
+        request = Register(n, class_name(ref), place, name, body, deadline)
+        answer = self._ask(request, seconds)
         self._settle_answer(answer, name, place, ref)
         self._instance.log.verbose("registered", key=name, cluster=cluster, actor=ref)
 
@@ -70,7 +73,9 @@ class Writes(Verbs):
             StoppedError: The group is stopped.
         """
         name, place = check_write_key(key), check_cluster(cluster)
-        answer = self._ask(place, name, timeout, partial(Unregister, place, name))
+        seconds = check_timeout(timeout)
+        request = Unregister(place, name, monotonic() + seconds)
+        answer = self._ask(request, seconds)
         self._settle_answer(answer, name, place)
         self._instance.log.verbose("unregistered", key=name, cluster=cluster)
 
@@ -98,8 +103,10 @@ class Writes(Verbs):
         name, place = check_write_key(key), check_cluster(cluster)
         ref, n = self._owner(actor)
         body = metas.encode(meta, self._instance.ref_out)
-        request = partial(Join, n, class_name(ref), place, name, body)
-        answer = self._ask(place, name, timeout, request)
+        seconds = check_timeout(timeout)
+        deadline = monotonic() + seconds
+        request = Join(n, class_name(ref), place, name, body, deadline)
+        answer = self._ask(request, seconds)
         self._settle_answer(answer, name, place, ref)
         self._instance.log.verbose("joined", key=name, cluster=cluster, actor=ref)
 
@@ -123,6 +130,8 @@ class Writes(Verbs):
         """
         name, place = check_write_key(key), check_cluster(cluster)
         ref, n = self._owner(actor)
-        answer = self._ask(place, name, timeout, partial(Leave, n, place, name))
+        seconds = check_timeout(timeout)
+        request = Leave(n, place, name, monotonic() + seconds)
+        answer = self._ask(request, seconds)
         self._settle_answer(answer, name, place, ref)
         self._instance.log.verbose("left", key=name, cluster=cluster, actor=ref)
