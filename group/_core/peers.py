@@ -67,11 +67,9 @@ class Peer:
             return f"more than {MAX_CLUSTERS} clusters"
         return None
 
-    def remove(self, cid: int) -> str | None:
-        """Note a cluster that the peer has closed; return its name if it was open."""
-        name = self.cids.pop(cid, None)
-        if name is not None:
-            del self.interest[name]
-            self.sent.pop(name, None)
-            self.dirty.pop(name, None)
-        return name
+    def remove(self, cid: int) -> None:
+        """Note that the peer has closed a cluster that it was in."""
+        name = self.cids.pop(cid)
+        del self.interest[name]
+        self.sent.pop(name, None)
+        self.dirty.pop(name, None)
