@@ -1,6 +1,5 @@
 """Many rows at once, on another process: a late joiner, deaths, a killed node."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -220,8 +219,7 @@ def bare_end(count: int) -> Iterator[Reading]:
     """Kill a process that holds a connection, see its end, delete from a dict."""
     table = dict.fromkeys(keys_of("user", count), 1)
     with worker() as other, wire.connected(other, "hold") as sock:
-        # Not measured: the process must have come as far as to hold it.
-        time.sleep(0.05)
+        wire.read_exactly(sock, 1)
         began = clock()
         other.kill()
         wire.read_exactly(sock, 1)
