@@ -35,10 +35,10 @@ MUST_MEET = {
     "chaos": COMMON | PARTITIONED | CRASHING | ASTRAY,
     "sealed": COMMON,
     "ranked": COMMON | PARTITIONED | CRASHING,
-    "wild clocks": (COMMON | PARTITIONED | CRASHING | {"skewed"}),
+    "wild-clocks": (COMMON | PARTITIONED | CRASHING | {"skewed"}),
     "lossy": ASTRAY | {"asked", "kills", "retired"},
     "crumbling": CRASHING | {"asked", "kills", "retired"},
-    "cut off": frozenset({"fault_crash", "fault_block", "fault_oneway", "kills"}),
+    "cut-off": frozenset({"fault_crash", "fault_block", "fault_oneway", "kills"}),
     "five": COMMON | PARTITIONED | CRASHING,
     "seven": COMMON | PARTITIONED | CRASHING,
 }

@@ -51,12 +51,12 @@ PROFILES = {
     "chaos": replace(EVERYTHING, chaos=0.03),
     "sealed": Profile(sealed=True),
     "ranked": replace(EVERYTHING, ranked=True),
-    "wild clocks": replace(EVERYTHING, skew=3600.0),
+    "wild-clocks": replace(EVERYTHING, skew=3600.0),
     "lossy": Profile(
         faults=("reset", "block"), chaos=0.3, calls_per_second=6.0, duration=15.0
     ),
     "crumbling": Profile(faults=("shard",), faults_per_second=4.0),
-    "cut off": Profile(faults=("crash", "block", "oneway"), faults_per_second=1.0),
+    "cut-off": Profile(faults=("crash", "block", "oneway"), faults_per_second=1.0),
     "five": replace(EVERYTHING, hosts=5),
     "seven": replace(EVERYTHING, hosts=7),
 }

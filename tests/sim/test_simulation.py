@@ -19,10 +19,10 @@ SHARE = {
     "chaos": 0.2,
     "sealed": 0.1,
     "ranked": 0.1,
-    "wild clocks": 0.1,
+    "wild-clocks": 0.1,
     "lossy": 0.1,
     "crumbling": 0.1,
-    "cut off": 0.1,
+    "cut-off": 0.1,
     "five": 0.1,
     "seven": 0.05,
 }
