@@ -251,5 +251,9 @@ class Instance:
         """Return the address of a ref in a meta; None for anything else."""
         if not is_ref(value):
             return None
-        node, n = self.node.address_of(value)
+        try:
+            node, n = self.node.address_of(value)
+        except TypeError:
+            # It stands for a name, and so for nobody in particular.
+            return None
         return node.name, node.incarnation, n, class_name(value)

@@ -4,9 +4,19 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from actors import ActorDeadError, AnyRef, Future, Timeout, stop_with, whereis
+from actors import (
+    ActorDeadError,
+    AnyRef,
+    ForeignRef,
+    Future,
+    Timeout,
+    is_ref,
+    stop_with,
+    whereis,
+)
 from group._clock import monotonic
-from group._core.arguments import check_timeout
+from group._core.arguments import check_count, check_timeout
+from group._core.errors import shown
 from group._core.events import Entry, Event
 from group._core.keys import (
     ALL,
@@ -83,6 +93,7 @@ class Watching(Reads, Writes):
             InvalidKeyError: Not a key.
             StoppedError: The group is stopped.
         """
+        check_count(count)
 
         def enough() -> list[Entry] | None:
             members = self.members(key, cluster=cluster)
@@ -126,6 +137,8 @@ class Watching(Reads, Writes):
         if entry is not None:
             return entry
         ref = factory()
+        if not is_ref(ref):
+            raise TypeError(f"factory() returned {shown(ref)}, which is no actor ref")
         try:
             self.register(
                 key,
@@ -138,7 +151,8 @@ class Watching(Reads, Writes):
             stop_with(ref, "shutdown")
             return Entry(taken.ref, taken.meta)
         except BaseException:
-            stop_with(ref, "shutdown")
+            if not isinstance(ref, ForeignRef):
+                stop_with(ref, "shutdown")
             raise
         entry = self.lookup(key, cluster=cluster)
         return Entry(ref, meta or {}) if entry is None else entry

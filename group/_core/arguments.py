@@ -54,6 +54,18 @@ def check_limit(limit: object) -> int | None:
     )
 
 
+def check_count(count: object) -> None:
+    """Check how many members a caller waits for.
+
+    Raises:
+        InvalidArgumentError: It is not an int of 0 or more.
+    """
+    if type(count) is not int or count < 0:
+        raise InvalidArgumentError(
+            f"count must be an integer, 0 or more, got {shown(count)}", "B035"
+        )
+
+
 def _is_number(value: object) -> TypeGuard[float]:
     # Not isinstance(): True would be a second. Comparing, not math.isfinite(), which
     # raises for an int that no float can hold.

@@ -14,6 +14,7 @@ from group import (
     EventStream,
     Group,
     GroupError,
+    InvalidMetaError,
     KeyTakenError,
     Lagged,
     NotLocalError,
@@ -94,6 +95,17 @@ def test_refs_in_meta_come_home_as_local_refs(two: list[Group]) -> None:
         mine = ga.lookup("one")
         assert mine is not None
         assert mine.meta["me"] is one
+
+
+def test_a_name_is_no_actor_of_a_meta(two: list[Group]) -> None:
+    ga, gb = two
+    named = gb.node.actor("a", "printer")
+    with listeners() as (one,):
+        with pytest.raises(InvalidMetaError, match=r"at \$\.printer: NamedActorRef"):
+            ga.register("k", {"printer": named}, actor=one)
+        with pytest.raises(TypeError, match="is a name, not one actor"):
+            ga.register("k", actor=named)
+        assert ga.keys() == []
 
 
 def test_a_remote_owner_cannot_be_written_about_here(two: list[Group]) -> None:
@@ -231,6 +243,7 @@ def test_a_late_joiner_catches_up_in_every_cluster() -> None:
         ):
             late.connect("red")
             await_meeting(ga, late)
+            eventually(lambda: ga.nodes("red") == ["a", "late"], PATIENCE)
             ga.settle(PATIENCE)
 
             assert late.registry_count() == count

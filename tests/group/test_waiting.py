@@ -3,11 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 
 from actors import Timeout, mailbox, on_down
-from group import Entry, Group, InvalidMetaError, ShardTimeoutError
+from group import (
+    Entry,
+    Group,
+    InvalidArgumentError,
+    InvalidMetaError,
+    NotLocalError,
+    ShardTimeoutError,
+)
 from group._runner import Runner
 from tests.group.people import (
     PATIENCE,
@@ -148,6 +156,27 @@ def test_a_factory_that_fails_is_heard(g: Group) -> None:
     with pytest.raises(LookupError, match="no such user"):
         g.get_or_start("k", fail)
     assert g.keys() == []
+
+
+def test_a_factory_must_return_an_actor_of_this_node(g: Group) -> None:
+    loose: Any = g
+    with pytest.raises(TypeError, match=r"factory\(\) returned 5, which is no"):
+        loose.get_or_start("k", lambda: 5)
+    with groups("a", "b") as (ga, gb), listeners() as (one,):
+        ga.register("one", actor=one)
+        settle(ga)
+        far = gb.whereis("one")
+        assert far is not None
+        with pytest.raises(NotLocalError):
+            gb.get_or_start("k", lambda: far)
+        assert one.is_alive()
+
+
+@pytest.mark.parametrize("count", [-1, True, "2", 1.0, None])
+def test_a_wrong_count_is_refused(g: Group, count: object) -> None:
+    loose: Any = g
+    with pytest.raises(InvalidArgumentError, match="count must be an integer"):
+        loose.wait_for_member("room", count=count, timeout=0)
 
 
 def test_a_loser_of_the_race_gets_the_winner_of_another_node(
