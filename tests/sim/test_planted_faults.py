@@ -38,7 +38,7 @@ def test_a_planted_fault_is_caught(name: str, monkeypatch: Patch) -> None:
 @pytest.mark.timeout(300)
 def test_to_end_losers_without_asking_shows_in_a_rate(monkeypatch: Patch) -> None:
     seeds = range(100)  # Always the same, for rates of so few ends are rough.
-    sound, rash = Campaign("cut-off"), Campaign("cut off")
+    sound, rash = Campaign("cut-off"), Campaign("cut-off")
 
     sound.run(seeds)
     end_losers_without_asking(monkeypatch)
