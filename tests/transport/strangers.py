@@ -67,6 +67,7 @@ class Impostor:
         self.sock = call(node)
         self.session = Session(me, READY, b"n" * 32, dialler=True)
         self.events: list[Event] = []
+        self.prev_token = 0
 
     def open(self) -> "Impostor":
         """Go through the whole handshake."""
@@ -82,7 +83,7 @@ class Impostor:
         events = self.session.receive(data)
         self.events += events
         if any(isinstance(event, Proven) for event in events):
-            self.session.ready(0)
+            self.session.ready(self.prev_token)
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)

@@ -47,6 +47,22 @@ class VersionError(WireError):
 
 
 class RejectedError(WireError):
-    """The peer understood us and said no, with a code and words."""
+    """The peer understood us and said no, with a reason and words."""
 
-    code = "B055"
+    def __init__(self, text: str, *, reason: str) -> None:
+        super().__init__(text, reason=reason)
+        self.code = _REJECTIONS.get(reason, "B055")
+
+
+_REJECTIONS = {
+    "version": "B052",
+    "cluster": "B053",
+    "auth": "B054",
+    "config": "B055",
+    "self": "B056",
+    "name_in_use": "B057",
+    "already_linked": "B058",
+    "race": "B058",
+    "full": "B059",
+    "quarantined": "B082",
+}
