@@ -4,10 +4,10 @@ import pytest
 
 from group._core import messages, requests
 from group._core.retiring import Retiring
-from group._core.shard import Shard
 from tests.sim import faults_of_followers, faults_of_owners
 from tests.sim.campaign import Campaign
 from tests.sim.planting import FAULTS, Patch
+from tests.sim.replica import Replica
 from tests.sim.world import InvariantError, history
 
 PLANTED = (faults_of_owners, faults_of_followers)
@@ -50,18 +50,18 @@ def test_to_end_losers_without_asking_shows_in_a_rate(monkeypatch: Patch) -> Non
 
 def end_losers_without_asking(patch: Patch) -> None:
     """Not unsafe, so no invariant notices: only more losers die for nothing."""
-    tick = Shard._tick
+    turn = Replica.turn
 
-    def at_once(self: Shard, message: requests.Tick) -> None:
-        for cluster, key in list(self.tables.losing):
-            winner = self.tables.views[cluster].registry[key]
-            peer = self.sessions.peers.get(winner.origin.name)
-            if peer is not None and peer.token is not None:
-                yes = messages.Ans(
-                    self.tables.shard, cluster, key, winner.n, winner.stamp
-                )
-                self._on_ans(peer, yes)
-        tick(self, message)
+    def answer_yourself(self: Replica, index: int, message: object) -> object:
+        answer = turn(self, index, message)
+        shard = self.shards[index]
+        for cluster, key in list(shard.tables.losing):
+            winner = shard.tables.views[cluster].registry[key]
+            peer = shard.sessions.peers.get(winner.origin.name)
+            if peer is not None and peer.token is not None and peer.hello:
+                yes = messages.Ans(index, cluster, key, winner.n, winner.stamp)
+                turn(self, index, requests.Frame(peer.token, yes))
+        return answer
 
     patch.setattr(Retiring, "ask", lambda self, claims, peers: None)
-    patch.setattr(Shard, "_tick", at_once)
+    patch.setattr(Replica, "turn", answer_yourself)
