@@ -14,7 +14,7 @@ from tests.campaign import checker
 from tests.campaign.faults import LINKS, RATE, Fault, plan
 from tests.campaign.processes import Host, HungError, Life
 from tests.campaign.proxy import Gate, Sky, Weather, free_ports
-from tests.campaign.state import HANDSHAKE, HEARTBEAT, LEASE, Seen, Slow
+from tests.campaign.state import GRACE, HANDSHAKE, HEARTBEAT, LEASE, Seen, Slow
 from transport._core import backoff
 
 T = TypeVar("T")
@@ -138,6 +138,9 @@ class Campaign:
 
     async def _episode(self) -> None:
         self.tally.episodes += 1
+        for host in self._hosts.values():
+            if host.absent:
+                await self._start(host)
         await self._all(lambda life: life.ask("resume"))
         faults = plan(self._random, list(self._hosts), EPISODE)
         # Drawn here, so that the seed alone decides.
@@ -208,6 +211,11 @@ class Campaign:
                 await host.now.wait()
                 await self._dead(host, fault)
                 await self._start(host, rng)
+            case "die":
+                host.now.kill()
+                await host.now.wait()
+                host.absent = True
+                await self._dead(host, fault)
             case "clean":
                 await self._stop(host.now)
                 await self._dead(host, fault)
@@ -258,7 +266,9 @@ class Campaign:
         linked = await self._await(checker.links, LINK_TIME, "links")
         await self._all(lambda life: life.ask("pause"))
         at = monotonic()
-        agreed = await self._await(checker.problems, AGREE_TIME, "agreement")
+        gone = len(self._present()) < len(self._hosts)
+        patience = AGREE_TIME + (LEASE + GRACE if gone else 0.0)
+        agreed = await self._await(checker.problems, patience, "agreement")
         self.tally.linked.append(linked - healed)
         self.tally.agreed.append(agreed - at)
         await asyncio.sleep(2 * HEARTBEAT)
@@ -293,10 +303,11 @@ class Campaign:
     async def _collect(self) -> checker.Collected:
         looks = await self._all(lambda life: life.look())
         collected = checker.Collected({}, {})
-        for host, seen in zip(self._hosts.values(), looks, strict=True):
+        for host, seen in zip(self._present(), looks, strict=True):
             collected.seen[host.name] = seen
             collected.now[host.name] = host.now.life
             self._judge_calls(host.now, seen)
+        for host in self._hosts.values():
             for life in host.lives:
                 collected.lives[host.name, life.life] = life.journal.catch_up()
         return collected
@@ -321,7 +332,7 @@ class Campaign:
         while True:
             found = [
                 words
-                for host in self._hosts.values()
+                for host in self._present()
                 for words in self._leak(host.now, collected.seen[host.name])
             ]
             if not found:
@@ -364,7 +375,7 @@ class Campaign:
 
     async def _part(self) -> None:
         """Stop all nodes in order; each ends well."""
-        for host in self._hosts.values():
+        for host in self._present():
             await self._stop(host.now)
 
     async def _end(self) -> None:
@@ -378,7 +389,10 @@ class Campaign:
                 await life.wait()
 
     async def _all(self, ask: Callable[[Life], Coroutine[None, None, T]]) -> list[T]:
-        return await _together(ask(host.now) for host in self._hosts.values())
+        return await _together(ask(host.now) for host in self._present())
+
+    def _present(self) -> list[Host]:
+        return [host for host in self._hosts.values() if not host.absent]
 
 
 async def _together(coroutines: Iterable[Coroutine[None, None, T]]) -> list[T]:

@@ -1,5 +1,6 @@
 """Which faults there are, and which ones a seed brings."""
 
+import math
 import random
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,8 +19,9 @@ LINKS = {
 PARTS = {"partition": 3, "isolate": 2}
 """Faults that cut all links between two sets of nodes."""
 
-NODES = {"kill": 4, "freeze": 4, "clean": 2, "leave": 4}
-"""Faults of one node: killed; SIGSTOP; stopped in order; out of a cluster."""
+NODES = {"kill": 4, "die": 5, "freeze": 4, "clean": 2, "leave": 4}
+"""Faults of one node: killed, or killed for the rest of the episode and its check;
+SIGSTOP; stopped in order; out of a cluster."""
 
 LONGEST_FREEZE = 4.0
 RATE = 1024
@@ -62,6 +64,9 @@ def plan(rng: random.Random, names: Sequence[str], seconds: float) -> list[Fault
                 continue
             name = rng.choice(free)
             lasts = _lasts(rng, kind)
+            if kind == "die":
+                weights.pop(kind)
+                lasts = math.inf
             busy[name] = at + lasts + 2.0
             faults.append(Fault(at, kind, (name,), lasts, rng.random()))
         else:

@@ -117,6 +117,7 @@ class Host:
         self.gate = gate
         self.name = gate.name
         self.lives: list[Life] = []
+        self.absent = False
         self._folder = folder
         self._ports = ports
         self._rate = rate
@@ -151,6 +152,7 @@ class Host:
                 limit=LONGEST_LINE,
                 env={**os.environ, "PYTHONHASHSEED": str(seed % 4096)},
             )
+        self.absent = False
         life = Life(self.name, number, process, Path(f"{base}.journal"))
         self.lives.append(life)
         await life.ask("", timeout=START_TIME)
