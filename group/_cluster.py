@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from actors import AnyRef
+from group._core.choosing import How, Where
 from group._core.events import Entry, Record
 from group._core.keys import ALL, Pattern
 from group._errors import StoppedError
@@ -129,6 +130,19 @@ class Cluster:
         """Return members of this node; see `Group.local_members`."""
         return self.group.local_members(
             key_or_prefix, cluster=self.name, limit=limit, extract_meta=extract_meta
+        )
+
+    def pick(
+        self,
+        key: str,
+        how: How = "closest",
+        *,
+        where: Where = "any",
+        exclude: AnyRef | None = None,
+    ) -> Entry:
+        """Choose one member; see `Group.pick`."""
+        return self.group.pick(
+            key, how, where=where, exclude=exclude, cluster=self.name
         )
 
     def registry_count(self) -> int:

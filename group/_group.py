@@ -39,6 +39,7 @@ from group._errors import (
 )
 from group._instance import Instance
 from group._operating import Operating
+from group._picking import Picking
 from group._router import Router
 from group._running import refuse_event_loop, running
 from group._tree import GroupSupervisor, start_tree
@@ -63,7 +64,7 @@ class GroupOptions(TypedDict, total=False):
     max_events: int
 
 
-class Group(Watching, Dispatching, Operating):
+class Group(Watching, Dispatching, Operating, Picking):
     """One started group on one node. All methods from any thread. A context manager.
 
     Nodes that run a group of the same name, with the same number of shards, share it.
@@ -130,6 +131,9 @@ class Group(Watching, Dispatching, Operating):
     def _gave_up(self, reason: object) -> None:
         """The tree has ended: by `stop`, or because restarts were of no use."""
         if not self.abandon():
+            return
+        if reason in ("normal", "shutdown"):
+            self._instance.log.info("group_stopped")
             return
         self._instance.log.error(
             "group_gave_up",

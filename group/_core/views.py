@@ -5,7 +5,10 @@ thread without a lock: readers do single dict lookups, or copy with one C-level 
 and never iterate a live dict.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
 
 from group._core.events import Entry
 from group._core.keys import prefixes_of
@@ -15,21 +18,82 @@ from transport import NodeId
 Realise = Callable[[Row], Entry]
 Member = tuple[NodeId, int]
 
+UNREAD = 1024
+"""Rows noted for those who choose, beyond twice the members, that nobody has used."""
+
+
+class Sized(Protocol):
+    """Some rows of an index."""
+
+    rows: list[Row]
+
+
+R = TypeVar("R", bound=Sized)
+
+
+class Index(Generic[R]):
+    """Rows in an order to choose by. Never changed, only replaced; see `choosing`.
+
+    Attributes:
+        journal: Where the rows that came later are noted.
+        used: How many of those are in it already.
+        size: How many rows are in it, the dead as well.
+    """
+
+    __slots__ = ("journal", "local", "remote", "size", "used")
+
+    def __init__(
+        self,
+        journal: list[Row],
+        used: int,
+        local: tuple[R, ...],
+        remote: tuple[R, ...],
+    ) -> None:
+        self.journal = journal
+        self.used = used
+        self.local = local
+        self.remote = remote
+        self.size = sum(len(run.rows) for run in local + remote)
+
 
 class Members:
-    """The members of one group, in the order in which this node learnt of them."""
+    """The members of one group, in the order in which this node learnt of them.
 
-    __slots__ = ("_copy", "rows", "version")
+    Attributes:
+        journal: The rows that came since somebody chose one, while that is of use.
+        index: Made and replaced by those who choose.
+    """
+
+    __slots__ = ("_copy", "index", "journal", "rows", "version")
 
     def __init__(self, first: Row) -> None:
         self.rows: dict[Member, Row] = {(first.origin, first.n): first}
         self.version = 1
         self._copy: tuple[int, tuple[Row, ...]] = (0, ())
+        self.journal: list[Row] | None = None
+        self.index: Index[Any] | None = None
 
     def put(self, row: Row) -> None:
         """Add or replace a member. The key's shard only."""
+        journal = self.journal
+        if journal is not None:
+            # Before the rows: whoever copies these finds it noted.
+            journal.append(row)
         self.rows[(row.origin, row.n)] = row
         self.version += 1
+        if self.journal is not journal or (
+            journal is not None and len(journal) > 2 * len(self.rows) + UNREAD
+        ):
+            # One that was begun meanwhile may lack this row, and one that has grown so
+            # long is read by nobody.
+            self.journal = self.index = None
+
+    def begin_journal(self) -> list[Row]:
+        """Note from now on the rows that come; return where. Any thread."""
+        journal = self.journal
+        if journal is None or len(journal) > len(self.rows):
+            journal = self.journal = []
+        return journal
 
     def pop(self, row: Row) -> None:
         """Remove a member. The key's shard only."""
