@@ -52,7 +52,7 @@ class Node:
         self.views: dict[str, View] = {}
         self.condemned: set[int] = set()
         self.tables = Tables(me, (0, 1), self.views, constant_rank)
-        self.narrator = Narrator("search", _entry)
+        self.narrator = Narrator("search", entry)
         self.shard = self._new_shard()
         self.inbox: list[object] = []
         self.out: list[tuple[int, bytes]] = []
@@ -277,5 +277,5 @@ class Node:
         self._turn(self.directory.rebuild())
 
 
-def _entry(row: Row) -> Entry:
+def entry(row: Row) -> Entry:
     return Entry(cast("AnyRef", (row.origin, row.n)), {"meta": row.meta})
