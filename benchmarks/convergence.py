@@ -15,6 +15,7 @@ from benchmarks.owners import (
     mailboxes,
     open_mailboxes,
     open_node,
+    stop_all,
 )
 from benchmarks.processes import worker
 from benchmarks.readings import Reading
@@ -86,13 +87,6 @@ def death_cleanup(size: Size) -> Iterator[Sequence[Case]]:
 def start_idlers(count: int) -> list[AnyRef]:
     """Start actors with a thread each."""
     return [Idler.start() for _ in range(count)]
-
-
-def stop_all(refs: Sequence[AnyRef]) -> None:
-    """Ask them all to stop; return when all have."""
-    stopped = [ref.stop(block=False) for ref in refs]
-    for each in stopped:
-        each.get(timeout=PATIENCE)
 
 
 def cleanup(

@@ -10,7 +10,7 @@ from functools import partial
 import pykka
 
 from actors import Actor, AnyRef, mailbox
-from benchmarks.owners import PATIENCE, keys_of, lone_group, mailboxes
+from benchmarks.owners import PATIENCE, keys_of, lone_group, mailboxes, stop_all
 from benchmarks.readings import Reading
 from benchmarks.scenario import Case, Size, clock, percentile, rate, scenario
 from group import Events, Group
@@ -107,10 +107,7 @@ def listeners(
     try:
         yield refs
     finally:
-        for ref in refs:
-            ref.stop(block=False)
-        for ref in refs:
-            ref.stop(timeout=PATIENCE)
+        stop_all(refs)
 
 
 def events(
