@@ -55,6 +55,7 @@ class Tally:
     agreed: list[float] = field(default_factory=list)
     slowest: tuple[float, str] = (0.0, "none")
     open_rows: int = 0
+    lags: int = 0
     rows: int = 0
 
     @property
@@ -72,7 +73,8 @@ class Tally:
         return (
             f"{self.episodes} episodes, {self.faults.total()} faults ({kinds})\n"
             f"{self.lives} lives of nodes, {self.evictions} evictions, "
-            f"{self.rows} rows checked, {self.open_rows} of them uncertain\n"
+            f"{self.rows} rows checked, {self.open_rows} of them uncertain, "
+            f"{self.lags} lags\n"
             f"links up after {_spread(self.linked)} (stated {LINK_TIME:g} s), "
             f"agreed {_spread(self.agreed)} later (stated {AGREE_TIME:g} s)\n"
             f"{self.calls} calls, slowest that needs no peer: {what} {took:.3f} s\n"
@@ -359,6 +361,7 @@ class Campaign:
             for values in beliefs.rows.values()
         ]
         self.tally.rows += len(held)
+        self.tally.lags += sum(seen.lags for seen in collected.seen.values())
         self.tally.open_rows += sum(len(values) > 1 for values in held)
         self.tally.evictions = sum(
             line.reason == "conflict"
@@ -430,4 +433,4 @@ def _mend(weather: Weather, fault: Fault) -> None:
 
 
 def _needs_a_peer(slow: Slow) -> bool:
-    return slow.what in ("ask", "settle")
+    return slow.what in ("ask", "settle", "wait_for")

@@ -135,6 +135,8 @@ def stories(all_: Collected) -> Iterator[str]:
             yield f"A5 {name}: {words}"
         for words in _differences(_all(seen.rows), _all(seen.folded)):
             yield f"A5 {name}, rows and monitor differ: {words}"
+        for words in _differences(_all(seen.rows), _all(seen.lagging)):
+            yield f"A5 {name}, rows and a slow monitor differ: {words}"
         default = [row for row in seen.rows if row.cluster == ""]
         streamed = [row for row in seen.streamed if row.cluster == ""]
         for words in _differences(_all(default), _all(streamed)):

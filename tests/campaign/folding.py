@@ -63,29 +63,41 @@ class Fold:
 
 
 class Watcher(Actor):
-    """A monitor of everything, from the first moment of a node."""
+    """A monitor of everything, from the first moment of a node.
 
-    def __init__(self, group: Group, owner_of: OwnerOf) -> None:
+    A lazy one takes its time over every message, and so lags, until `hurry` is set.
+    """
+
+    LAZINESS = 0.1
+
+    def __init__(
+        self, group: Group, owner_of: OwnerOf, hurry: threading.Event | None = None
+    ) -> None:
         super().__init__()
         self._group = group
+        self._hurry = hurry
         self.fold = Fold(owner_of)
+        self.lags = 0
 
     def on_start(self) -> None:
         self._group.monitor(ALL)
         self._group.monitor(ALL, cluster=SUB)
 
     def on_receive(self, message: object) -> None:
+        if self._hurry is not None:
+            self._hurry.wait(self.LAZINESS)
         match message:
             case Events(events, _):
                 self.fold.add(events)
             case Lagged():
+                self.lags += 1
                 self.fold.clear()
             case _:
                 pass
 
-    def look(self) -> tuple[list[Row], list[str]]:
-        """Return the rows, and what was wrong with the events."""
-        return self.fold.rows(), list(self.fold.complaints)
+    def look(self) -> tuple[list[Row], list[str], int]:
+        """Return the rows, what was wrong with the events, and how often it lagged."""
+        return self.fold.rows(), list(self.fold.complaints), self.lags
 
 
 class Reader:

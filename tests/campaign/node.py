@@ -16,7 +16,7 @@ from actors import ActorDeadError, AnyRef, Timeout, start_ready
 from group import Group
 from tests.campaign.beliefs import Line, Owner
 from tests.campaign.folding import Reader, Watcher
-from tests.campaign.people import CLERKS, Clerk, Driver, Person, Town
+from tests.campaign.people import CLERKS, Clerk, Driver, Town
 from tests.campaign.state import (
     GRACE,
     HANDSHAKE,
@@ -34,6 +34,9 @@ from transport import Node, State
 QUIET_TIME = 8.0
 OPLOG = 16
 """So few that whoever was away is often sent a snapshot."""
+
+MAX_EVENTS = 16
+"""So few that a slow monitor lags."""
 
 ORDERED = ("a crash that was ordered", "conflict")
 
@@ -67,11 +70,17 @@ class Life:
             handshake_timeout=HANDSHAKE,
         )
         self.group = Group.start(
-            "campaign", node=self.node, shards=4, log=False, oplog=OPLOG
+            "campaign",
+            node=self.node,
+            shards=4,
+            log=False,
+            oplog=OPLOG,
+            max_events=MAX_EVENTS,
         )
         self.town = Town(self.node, self.group, Path(orders.journal), orders.seed)
         # Before the first link, so that it misses nothing.
         self._watcher = start_ready(Watcher, self.group, self.owner_of)
+        self._lazy = start_ready(Watcher, self.group, self.owner_of, self.town.quiet)
         self.group.connect(SUB)
         self._clerks = [Clerk.start(self.town, number) for number in range(CLERKS)]
         self._reader: Reader | None = None
@@ -141,7 +150,8 @@ class Life:
     def _look(self) -> Seen:
         clusters = [SUB] if self.group.connected(SUB) else []
         rows = [*self._rows(None), *self._rows(SUB)]
-        folded, complaints = self._fold()
+        folded, complaints, _ = self._watcher.proxy().look().get(timeout=5.0)
+        lagging, others, lags = self._lazy.proxy().look().get(timeout=5.0)
         streamed, more = self._reader.look() if self._reader else (rows, [])
         faults, self._faults.found = self._faults.found, []
         with self.town.lock:
@@ -154,20 +164,18 @@ class Life:
             clusters={name: self.group.nodes(name) for name in clusters},
             rows=rows,
             folded=folded,
+            lagging=lagging,
+            lags=lags,
             # A stream is of the default cluster alone.
             streamed=streamed,
-            complaints=[*complaints, *more, *faults],
+            complaints=[*complaints, *others, *more, *faults],
             alive=sorted(n for n, ref in refs.items() if ref.is_alive()),
             counters=dict(self.group.status().counters),
             descriptors=len(os.listdir("/proc/self/fd")),
             threads=threading.active_count()
-            - sum(ref.actor_class is Person for ref in refs.values()),
+            - sum(ref.actor_class is not Clerk for ref in refs.values()),
             calls=self.town.calls.report(),
         )
-
-    def _fold(self) -> tuple[list[Row], list[str]]:
-        rows, complaints = self._watcher.proxy().look().get(timeout=5.0)
-        return rows, complaints
 
     def _peers(self) -> dict[str, str]:
         peers = {}

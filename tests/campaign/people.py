@@ -17,9 +17,12 @@ from actors import (
     Timeout,
     monitor,
     on_down,
+    tell_after,
 )
+from actors import exit as exit_actor
 from group import (
     CondemnedError,
+    Entry,
     Group,
     KeyTakenError,
     NotConnectedError,
@@ -42,7 +45,9 @@ KEYS = {
     ("member", SUB): ("h/0",),
 }
 CLERKS = 2
-ASK_TIME, SETTLE_TIME = 1.5, 1.0
+ASK_TIME, SETTLE_TIME, WAIT_TIME = 1.5, 1.0, 0.3
+LOAD = 4096
+"""Bytes of a large meta: four seconds of a throttled link."""
 
 _REFUSALS = (NotConnectedError, CondemnedError, StoppedError, ShardTimeoutError)
 _ABSENT = (NotRegisteredError, NotJoinedError)
@@ -109,7 +114,7 @@ class Town:
     def put(self, n: int, kind: Kind, cluster: str, key: str) -> None:
         """Register or join as the current actor."""
         version, within = self.version(), cluster or None
-        meta = {"v": version}
+        meta = {"v": version, "load": self._load()}
         group = self.group
         calls: dict[Kind, Callable[[], None]] = {
             "registered": lambda: group.register(key, meta, cluster=within),
@@ -119,6 +124,33 @@ class Town:
         what = "register" if kind == "registered" else "join"
         taken = (KeyTakenError,) if kind == "registered" else ()
         self._change(what, "puts", place, version, calls[kind], *taken)
+
+    def _load(self) -> bytes:
+        """Return so much, now and then, that a slow link has to do with it."""
+        with self.lock:
+            return bytes(LOAD) if self.random.random() < 0.05 else b""
+
+    def serve(self, key: str) -> None:
+        """Let a servant have a key, if nobody has."""
+        version = self.version()
+        ref = Servant.start(self)
+        n = self.node.adopt(ref)
+        place = partial(Line, n=n, key=key, version=version)
+
+        def hired() -> AnyRef:
+            self.note(place(monotonic(), "puts"))
+            return ref
+
+        entry = self.calls.call(
+            "get_or_start",
+            lambda: self.group.get_or_start(key, hired, meta={"v": version}),
+            *_REFUSALS,
+        )
+        if isinstance(entry, Entry) and entry.ref == ref:
+            self.note(place(monotonic(), "done"))
+        else:
+            # Not called for, or stopped already.
+            ref.stop(block=False)
 
     def drop(self, place: Place) -> None:
         """Unregister or leave as the current actor."""
@@ -174,6 +206,28 @@ class Clerk(Actor):
         self.town.put(n, "member", "", "clerks")
 
     def on_receive(self, message: object) -> object:
+        return message
+
+
+class Servant(Actor):
+    """Keeps a key for a while, and goes; never in quiet times."""
+
+    STAYS = 1.0
+
+    def __init__(self, town: Town) -> None:
+        super().__init__()
+        self.town = town
+
+    def on_start(self) -> None:
+        self.town.moved_in(self.actor_ref)
+        tell_after(self.actor_ref, self.STAYS, "go")
+
+    def on_receive(self, message: object) -> object:
+        if message == "go":
+            if self.town.quiet.is_set():
+                tell_after(self.actor_ref, self.STAYS, "go")
+            else:
+                self.stop()
         return message
 
 
@@ -240,8 +294,9 @@ class Person(Actor):
     def dispatch(self) -> None:
         cluster, key = self._somewhere("member")
         group = self.town.group
+        letter = "hello" * self.random.choice((1, 1, 1, LOAD))
         self.town.calls.call(
-            "dispatch", lambda: group.dispatch(key, "hello", cluster=cluster or None)
+            "dispatch", lambda: group.dispatch(key, letter, cluster=cluster or None)
         )
 
     def _other(self, key: str) -> AnyRef | None:
@@ -281,6 +336,24 @@ class Person(Actor):
             Line(monotonic(), "watches", self.n, version=watch.id, other=other)
         )
 
+    def kick(self) -> None:
+        """End somebody, maybe far away, with a reason."""
+        ref = self._other("g/1")
+        if ref is not None:
+            self.town.calls.call("exit", lambda: exit_actor(ref, "kicked"))
+
+    def serve(self) -> None:
+        self.town.serve(self.random.choice(KEYS["registered", ""]))
+
+    def wait(self) -> None:
+        key = self.random.choice(KEYS["registered", ""])
+        self.town.calls.call(
+            "wait_for",
+            lambda: self.town.group.wait_for(key, timeout=WAIT_TIME),
+            *(Timeout, StoppedError),
+            limit=WAIT_TIME + 1.0,
+        )
+
     def settle(self) -> None:
         self.town.calls.call(
             "settle",
@@ -302,6 +375,9 @@ VERBS = {
     "tell": 3,
     "watch": 1,
     "settle": 1,
+    "kick": 1,
+    "serve": 2,
+    "wait": 1,
 }
 
 

@@ -75,6 +75,8 @@ class Seen(msgspec.Struct):
         nodes: Who runs the group, without itself.
         clusters: Who is in the named clusters that this node is in.
         folded: The rows that follow from a monitor's events.
+        lagging: Those that follow from the events of a monitor that is often too slow.
+        lags: How often it was.
         streamed: Those that follow from a stream that began in mid-run.
         complaints: Events that contradict those before.
         alive: The numbers of its actors.
@@ -88,6 +90,8 @@ class Seen(msgspec.Struct):
     clusters: dict[str, list[str]]
     rows: list[Row]
     folded: list[Row]
+    lagging: list[Row]
+    lags: int
     streamed: list[Row]
     complaints: list[str]
     alive: list[int]

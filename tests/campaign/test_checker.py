@@ -99,6 +99,8 @@ def seen_by(name: str, rows: list[Row], collected: Collected) -> Seen:
         clusters={SUB: [each for each in NAMES if each != OUTSIDE]} if inside else {},
         rows=list(mine),
         folded=list(mine),
+        lagging=list(mine),
+        lags=0,
         streamed=list(mine),
         complaints=[],
         alive=sorted(beliefs.live),
@@ -112,7 +114,7 @@ def show(collected: Collected, old: Row | None, new: Row | None, *names: str) ->
     """Change a row in all that some nodes show, the events included."""
     for name in names:
         seen = collected.seen[name]
-        for rows in (seen.rows, seen.folded, seen.streamed):
+        for rows in (seen.rows, seen.folded, seen.lagging, seen.streamed):
             if old is not None and old in rows:
                 rows.remove(old)
             if new is not None:
@@ -218,6 +220,11 @@ def a_peer_is_linked_and_not_in_the_group(all_: Collected, rng: random.Random) -
 @corruption
 def an_event_is_missing(all_: Collected, rng: random.Random) -> None:
     all_.seen[rng.choice(NAMES)].folded.remove(some(all_, rng, "registered"))
+
+
+@corruption
+def a_monitor_has_not_begun_again(all_: Collected, rng: random.Random) -> None:
+    all_.seen[rng.choice(NAMES)].lagging.clear()
 
 
 @corruption
