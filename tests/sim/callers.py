@@ -41,9 +41,9 @@ class Callers:
             return
         host = random.choice(running)
         cluster, key = random.choice(CLUSTERS), random.choice(KEYS)
-        doomed = sorted(host.replica.condemned & host.actors)
+        doomed = host.replica.condemned & host.actors
         if doomed and random.random() < 0.5:
-            self._claim(host, random.choice(doomed), cluster, key)
+            self._claim(host, random.choice(sorted(doomed)), cluster, key)
         else:
             self._draw()(host, cluster, key)
 

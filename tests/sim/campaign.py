@@ -14,13 +14,13 @@ COMMON = frozenset(
         *("snapshots_sent", "snapshots_installed", "ops_sent", "late", "discarded"),
         *("asked", "kills", "retired", "retiring_deferred", "links_filled"),
         *("fences_settled", "rejected_race", "rejected_already_linked"),
-        *("digests_differ", "fault_reset", "fault_crash", "fault_delay"),
+        *("fault_reset", "fault_crash", "fault_delay"),
     }
 )
 PARTITIONED = frozenset(
     {"pause_credits", "fault_block", "fault_oneway", "fault_pause", "fault_clock"}
 )
-CRASHING = frozenset({"shard_crashes", "rebuilt", "fault_shard"})
+CRASHING = frozenset({"shard_crashes", "rebuilt", "fault_shard", "digests_differ"})
 ASTRAY = frozenset(
     {
         *("frames_dropped", "frames_doubled", "frames_held_back", "gaps", "need"),

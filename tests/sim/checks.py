@@ -33,7 +33,7 @@ QUIET = {
 }
 # Turns of these change no copy of a peer's lane.
 LOCAL = {ask.Register, ask.Unregister, ask.Join, ask.Leave, ask.ActorDown}
-NOW_AND_THEN = 8
+NOW_AND_THEN = 16
 
 
 class Checks:
@@ -42,8 +42,8 @@ class Checks:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.turns = 0
-        # The hash of each lane at each of its positions, as its origin had it.
-        self.history: dict[tuple[NodeId, int, int], dict[int, int]] = {}
+        # Of each shard, the hash of each lane at each of its positions.
+        self.history: dict[tuple[NodeId, int], dict[int, dict[int, int]]] = {}
         # Where each shard is in the lanes that it follows.
         self.cursors: dict[tuple[NodeId, int], dict[tuple[NodeId, int], int]] = {}
         self.kills: set[tuple[NodeId, int, str, str]] = set()
@@ -78,13 +78,12 @@ class Checks:
             self.world.problem(f"{host.name} {words}")
 
     def _record(self, host: "Host", index: int) -> None:
+        history = self.history.setdefault((host.node, index), {})
         for lane in host.replica.tables[index].lanes.values():
-            at = (host.node, lane.cid, index)
-            positions = self.history.get(at)
-            if positions is None:
-                positions = self.history[at] = {}
-            if lane._touched or lane.head not in positions:
-                positions[lane.head] = lane.hash()
+            if lane.cid not in history:
+                history[lane.cid] = {}
+            if lane._touched or lane.head not in history[lane.cid]:
+                history[lane.cid][lane.head] = lane.hash()
 
     def positions(self, host: "Host", index: int) -> Iterator[str]:
         """A1, A2: copies are prefixes of their origin, and never go back."""
@@ -117,7 +116,7 @@ class Checks:
     def _hash_at(self, node: NodeId, cid: int, index: int, cursor: int) -> int | None:
         if not cursor:
             return 0
-        return self.history.get((node, cid, index), {}).get(cursor)
+        return self.history.get((node, index), {}).get(cid, {}).get(cursor)
 
     # A4: nobody is ended by a claim that its node had seen when it registered
 

@@ -202,8 +202,7 @@ class World:
 
     def _wait_for_agreement(self, linked_at: float) -> None:
         """L1: all agree within three heartbeats, and then still do."""
-        wrong = next(disagreements(self), None)
-        if wrong is None and self.agreed_after is None:
+        if self.agreed_after is None and next(disagreements(self), None) is None:
             self.agreed_after = self.now - linked_at
         if self.now - linked_at < AGREED_WITHIN:
             self.at(self.now + POLL, self._wait_for_agreement, linked_at)
