@@ -132,7 +132,8 @@ class Group(Watching, Dispatching, Operating, Picking):
         """The tree has ended: by `stop`, or because restarts were of no use."""
         if not self.abandon():
             return
-        if reason in ("normal", "shutdown"):
+        if reason == "normal":
+            # Somebody has stopped the tree. One that gives up ends with "shutdown".
             self._instance.log.info("group_stopped")
             return
         self._instance.log.error(
