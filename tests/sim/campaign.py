@@ -92,9 +92,9 @@ class Campaign:
     @property
     def needless_is_rare(self) -> bool:
         """Whether that share is below two in a hundred, but for chance."""
-        kills = max(1, self.seen["kills"])
-        three_deviations = 3 * sqrt(NEEDLESS_KILLS * (1 - NEEDLESS_KILLS) / kills)
-        return self.needless < NEEDLESS_KILLS + three_deviations
+        expected = NEEDLESS_KILLS * self.seen["kills"]
+        # Three deviations, and two for the few kills of short runs.
+        return self.seen["needless_kills"] <= expected + 3 * sqrt(expected) + 2
 
     def unmet(self) -> set[str]:
         """Return what no history has met."""
