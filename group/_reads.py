@@ -81,7 +81,14 @@ class Reads(Verbs):
             InvalidArgumentError: `limit` is not a whole number of 0 or more.
             StoppedError: The group is stopped.
         """
-        rows = self._member_rows(key_or_prefix, cluster, check_limit(limit))
+        most = check_limit(limit)
+        groups, name = self._view(cluster).groups, check_key(key_or_prefix)
+        if extract_meta is None and not is_prefix(name):
+            self._check_running()
+            group = groups.get(name)
+            realise = self._instance.narrator.entry
+            return [] if group is None else list(group.entries(realise)[:most])
+        rows = self._member_rows(key_or_prefix, cluster, most)
         return [self._entry(row, extract_meta) for row in rows]
 
     def local_members(

@@ -64,12 +64,13 @@ class Members:
         index: Made and replaced by those who choose.
     """
 
-    __slots__ = ("_copy", "index", "journal", "rows", "version")
+    __slots__ = ("_copy", "_entries", "index", "journal", "rows", "version")
 
     def __init__(self, first: Row) -> None:
         self.rows: dict[Member, Row] = {(first.origin, first.n): first}
         self.version = 1
         self._copy: tuple[int, tuple[Row, ...]] = (0, ())
+        self._entries: tuple[int, tuple[Entry, ...]] = (0, ())
         self.journal: list[Row] | None = None
         self.index: Index[Any] | None = None
 
@@ -112,6 +113,15 @@ class Members:
             copy = tuple(self.rows.values())
             self._copy = (now, copy)
         return copy
+
+    def entries(self, realise: Realise) -> tuple[Entry, ...]:
+        """Return what readers get of all members; kept like `snapshot`."""
+        version, entries = self._entries
+        now = self.version
+        if version != now:
+            entries = tuple([row.entry or realise(row) for row in self.snapshot()])
+            self._entries = (now, entries)
+        return entries
 
 
 class View:

@@ -1,7 +1,12 @@
 """What readers see without a lock."""
 
+from collections.abc import Iterable
+from typing import cast
+
+from group._core.events import Entry
+from group._core.rows import Row
 from group._core.views import Members, PrefixIndex
-from tests.group.bench import HERE, THERE, row
+from tests.group.bench import HERE, THERE, entry, row
 
 
 def test_members_are_given_in_the_order_they_came() -> None:
@@ -55,3 +60,39 @@ def test_a_key_that_is_discarded_is_found_no_more() -> None:
 
     assert index.under("a/") == []
     assert index._keys == {}
+
+
+def numbers(entries: Iterable[Entry]) -> list[object]:
+    return [cast("tuple[str, int]", each.ref)[1] for each in entries]
+
+
+def test_entries_are_kept_until_the_members_change() -> None:
+    members = Members(row(HERE, 1))
+    first = members.entries(entry)
+
+    assert members.entries(entry) is first
+    members.put(row(HERE, 2))
+    second = members.entries(entry)
+    members.pop(row(HERE, 1))
+    third = members.entries(entry)
+
+    assert [numbers(each) for each in (first, second, third)] == [[1], [1, 2], [2]]
+
+
+def test_entries_that_a_change_has_overtaken_are_made_again() -> None:
+    members = Members(row(HERE, 1))
+
+    def disturbed(of: Row) -> Entry:
+        # A member joins while a reader is in the middle of it.
+        members.put(row(HERE, 2))
+        return entry(of)
+
+    assert numbers(members.entries(disturbed)) == [1]
+    assert numbers(members.entries(entry)) == [1, 2]
+
+
+def test_an_entry_that_was_read_before_is_not_made_again() -> None:
+    one = row(HERE, 1)
+    one.entry = entry(one)
+
+    assert Members(one).entries(entry)[0] is one.entry
