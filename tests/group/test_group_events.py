@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from functools import partial
 
@@ -206,6 +207,21 @@ def test_a_stream_that_comes_too_late_is_refused_or_ends() -> None:
         results = together(2, partial(read_and_stop, g))
 
         assert results[0] in ("refused", "ended"), results
+
+
+def test_a_stream_that_the_end_did_not_know_of_ends() -> None:
+    g = Group.start("app", log=False)
+
+    class Late(weakref.WeakSet[EventStream]):
+        """Gets to know of a stream when all others have been ended."""
+
+        def add(self, item: EventStream) -> None:
+            g.stop()
+            super().add(item)
+
+    g._instance.streams = Late()
+
+    assert list(g.events()) == []
 
 
 def test_a_stream_that_nobody_holds_any_more_takes_nothing(g: Group) -> None:

@@ -15,6 +15,7 @@ from group import (
     InvalidMetaError,
     NotLocalError,
     ShardTimeoutError,
+    StoppedError,
 )
 from group._runner import Runner
 from tests.group.people import (
@@ -66,12 +67,11 @@ def test_waiters_are_woken_by_what_they_wait_for(g: Group, pattern: str) -> None
                     "room/1" if pattern == "room/1" else f"room/{id(each)}", actor=each
                 )
 
-        found = together(
-            4,
-            lambda n: (
-                g.wait_for_member(pattern, count=3, timeout=PATIENCE) if n else join(n)
-            ),
-        )
+        def wait() -> list[Entry]:
+            # Longer than `together` waits: it must be woken, not run out of time.
+            return g.wait_for_member(pattern, count=3, timeout=10 * PATIENCE)
+
+        found = together(4, lambda n: wait() if n else join(n))
 
         for members in found[1:]:
             assert isinstance(members, list)
@@ -236,6 +236,18 @@ def test_settle_says_when_a_peer_does_not_answer() -> None:
 
         ga.settle(PATIENCE)
         assert ga._instance.fences._waiting == {}
+
+
+def test_settle_ends_with_its_group() -> None:
+    with groups("a", "b", shards=1) as (ga, gb), held(gb._instance.runners[0]):
+
+        def stop() -> None:
+            eventually(lambda: ga._instance.fences._waiting, PATIENCE, what="it waits")
+            ga.stop()
+
+        outcome, _ = together(2, lambda n: stop() if n else ga.settle(10 * PATIENCE))
+
+        assert isinstance(outcome, StoppedError)
 
 
 def test_settle_goes_on_when_the_peer_is_lost() -> None:
