@@ -25,6 +25,7 @@ SIGSTOP; stopped in order; out of a cluster."""
 
 LONGEST_FREEZE = 4.0
 RATE = 1024
+STORM = 25
 
 
 class Fault(NamedTuple):
@@ -52,7 +53,10 @@ def plan(rng: random.Random, names: Sequence[str], seconds: float) -> list[Fault
     """Return the faults of one episode, in their order.
 
     A node has one fault of its own at a time; those of links and parts may overlap.
+    Every fourth episode or so is a storm: many short faults of links.
     """
+    if rng.random() < 0.25:
+        return _storm(rng, names, seconds)
     weights = {**LINKS, **PARTS, **NODES}
     busy = dict.fromkeys(names, 0.0)
     faults: list[Fault] = []
@@ -70,8 +74,15 @@ def plan(rng: random.Random, names: Sequence[str], seconds: float) -> list[Fault
             busy[name] = at + lasts + 2.0
             faults.append(Fault(at, kind, (name,), lasts, rng.random()))
         else:
-            faults.append(_between(rng, kind, names, at))
+            faults.append(_between(rng, kind, at, names))
     return faults
+
+
+def _storm(rng: random.Random, names: Sequence[str], seconds: float) -> list[Fault]:
+    kinds = rng.choices(list(LINKS), list(LINKS.values()), k=STORM)
+    begins = sorted(rng.uniform(0, seconds) for _ in kinds)
+    calm = [_between(rng, *each, names) for each in zip(kinds, begins, strict=True)]
+    return [fault._replace(lasts=rng.uniform(0.02, 0.4)) for fault in calm]
 
 
 def _lasts(rng: random.Random, kind: str) -> float:
@@ -80,7 +91,7 @@ def _lasts(rng: random.Random, kind: str) -> float:
     return rng.uniform(0.05, 3.0)
 
 
-def _between(rng: random.Random, kind: str, names: Sequence[str], at: float) -> Fault:
+def _between(rng: random.Random, kind: str, at: float, names: Sequence[str]) -> Fault:
     count = 2
     if kind == "partition":
         count = rng.randint(1, len(names) - 1)
