@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 Claim = tuple[NodeId, int, int]
 """Origin, actor, stamp."""
 
+Known = tuple[int, Inbound | None]
+"""Where a copy was, and which copy that was."""
+NOWHERE: Known = (0, None)
+
 # Turns of these change no row and no position, and most turns are of these: they are
 # checked now and then, the others always.
 QUIET = {
@@ -45,7 +49,7 @@ class Checks:
         # Of each shard, the hash of each lane at each of its positions.
         self.history: dict[tuple[NodeId, int], dict[int, dict[int, int]]] = {}
         # Where each shard is in the lanes that it follows.
-        self.cursors: dict[tuple[NodeId, int], dict[tuple[NodeId, int], int]] = {}
+        self.cursors: dict[tuple[NodeId, int], dict[tuple[NodeId, int], Known]] = {}
         self.kills: set[tuple[NodeId, int, str, str]] = set()
         # Claims that each host has seen of others, and which of them each of its own
         # claims came after.
@@ -87,29 +91,26 @@ class Checks:
 
     def positions(self, host: "Host", index: int) -> Iterator[str]:
         """A1, A2: copies are prefixes of their origin, and never go back."""
-        inbound = host.replica.tables[index].inbound
         cursors = self.cursors.setdefault((host.node, index), {})
-        if len(cursors) > sum(map(len, inbound.values())):
-            # A copy that was dropped has no position; it may begin again anywhere.
-            for at in [at for at in cursors if at[1] not in inbound.get(at[0], {})]:
-                del cursors[at]
-        for node, copies in inbound.items():
+        for node, copies in host.replica.tables[index].inbound.items():
             for cid, copy in copies.items():
-                before = cursors.get((node, cid))
+                before, known = cursors.get((node, cid), NOWHERE)
                 if copy.cursor is None:
                     cursors.pop((node, cid), None)
-                elif copy._touched or copy.cursor != before:
-                    cursors[(node, cid)] = copy.cursor
-                    yield from self._moved(node, index, copy, before)
+                elif copy._touched or copy.cursor != before or copy is not known:
+                    cursors[(node, cid)] = (copy.cursor, copy)
+                    # A copy that was dropped may begin again anywhere, as another.
+                    least = before if copy is known else 0
+                    yield from self._moved(node, index, copy, least)
                     self._see(host, node, copy)
 
     def _moved(
-        self, node: NodeId, index: int, copy: Inbound, before: int | None
+        self, node: NodeId, index: int, copy: Inbound, least: int
     ) -> Iterator[str]:
         at, cid = copy.cursor or 0, copy.cid
         where = f"<-{node} lane {cid}/{index} at {at}"
-        if before is not None and at < before:
-            yield f"A2 {where}, was at {before}"
+        if at < least:
+            yield f"A2 {where}, was at {least}"
         if copy.hash() != self._hash_at(node, cid, index, at):
             yield f"A1 {where}"
 
