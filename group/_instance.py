@@ -5,6 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable
+from typing import ClassVar
 
 from actors import (
     AnyRef,
@@ -32,6 +33,8 @@ from group._core.requests import (
     Snapshot,
 )
 from group._core.rows import Row
+from group._core.shard import Shard
+from group._core.tables import Tables
 from group._desk import DirectoryDesk
 from group._effects import Effects
 from group._errors import StoppedError
@@ -53,6 +56,9 @@ _numbers = itertools.count(1)
 class Instance:
     """The parts of a started group. Lives from `Group.start` to the end of `stop`."""
 
+    tables_class: ClassVar[type[Tables]] = Tables
+    shard_class: ClassVar[type[Shard]] = Shard
+
     def __init__(self, config: Config, node: Node) -> None:
         self.config = config
         self.node = node
@@ -66,7 +72,7 @@ class Instance:
         self.conflicts = 0
         self._extract = safe_extract(config.extract_meta, self.log)
         rank = safe_rank(config.conflict_rank, self.ref_in, self.log)
-        self.store = Store(self.me, config.shards, rank)
+        self.store = Store(self.me, config.shards, rank, tables_class=self.tables_class)
         self.narrator = Narrator(config.name, self.realise)
         self.effects = Effects(self)
         self.runners = [Runner(index, self.effects) for index in range(config.shards)]
@@ -106,6 +112,11 @@ class Instance:
         self.store.views.clear()
         for stream in list(self.streams):
             stream.abandon()
+
+    def params(self) -> dict[str, str | int]:
+        """Return what must be equal on all nodes that run this group."""
+        config = self.config
+        return {"shards": config.shards, "rank": config.rank_id, "hash": "blake2b-8"}
 
     def use_channel(self, channel: Channel) -> None:
         """Speak to peers over this channel."""

@@ -24,8 +24,7 @@ class Router:
 
     def params(self) -> dict[str, str | int]:
         """Return what must be equal on all nodes that run this group."""
-        config = self._instance.config
-        return {"shards": config.shards, "rank": config.rank_id, "hash": "blake2b-8"}
+        return self._instance.params()
 
     def accept(self, node: str, params: Mapping[str, str | int]) -> str | None:
         """Refuse a peer whose group could not agree with ours, in words."""

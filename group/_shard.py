@@ -10,7 +10,6 @@ from functools import partial
 
 from actors import Actor, ActorError, deliver, register_name, tell_after
 from group._core.requests import Tick
-from group._core.shard import Shard
 from group._instance import Instance
 
 _WAKE = "wake"
@@ -38,7 +37,7 @@ class ShardActor(Actor):
             # The name is for those who look inside. Another node of this name, here in
             # this interpreter, may have it.
             register_name(self._instance.shard_name(self._index), self.actor_ref)
-        core = Shard(
+        core = self._instance.shard_class(
             store.tables[self._index],
             self._instance.narrator,
             store.condemned,

@@ -39,11 +39,12 @@ class Store:
     # Who monitors what, by the actor's ref; written by the monitor registry alone.
     monitors: dict[AnyRef, Monitor] = field(default_factory=dict)
     directory: Directory = field(init=False)
+    tables_class: type[Tables] = Tables
 
     def __post_init__(self) -> None:
         self.directory = Directory(self.me)
         self.views[DEFAULT] = View()
         self.tables = [
-            Tables(self.me, (index, self.shards), self.views, self.rank)
+            self.tables_class(self.me, (index, self.shards), self.views, self.rank)
             for index in range(self.shards)
         ]

@@ -6,7 +6,7 @@ all come in by `step`. The rows are in `Tables`; `Local` changes the own ones,
 """
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, ClassVar
 
 from actors import NodeDown
 from group._core import messages as wire
@@ -41,6 +41,8 @@ class Shard:
         log_size: Operations kept for each lane.
     """
 
+    local_class: ClassVar[type[Local]] = Local
+
     def __init__(
         self,
         tables: Tables,
@@ -56,7 +58,7 @@ class Shard:
         self.following = Following(tables, self.turn)
         self.sessions = Sessions(self.outbound, self.following, self.turn)
         self.retiring = Retiring(tables, condemned, self.turn)
-        self.local = Local(tables, condemned, self.outbound, self.turn)
+        self.local = self.local_class(tables, condemned, self.outbound, self.turn)
         self.fences: dict[int, set[int]] = {}
         self._requests = self._request_table()
         self._frames = self._frame_table()

@@ -4,7 +4,7 @@ Tables outlive the shard that writes them: they belong to the group's Data actor
 shard that is restarted takes them up again. One writer: the turn of their shard.
 """
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from group._core.conflict import Rank, winner
 from group._core.effects import Evict
@@ -34,6 +34,8 @@ class Change(NamedTuple):
 
 class Tables:
     """Own lanes, copies of the peers' lanes, and their projection to the view."""
+
+    index_class: ClassVar[type[PrefixIndex]] = PrefixIndex
 
     def __init__(
         self, me: NodeId, place: tuple[int, int], views: dict[str, View], rank: Rank
@@ -198,7 +200,7 @@ class Tables:
     def _index(self, kind: str, cluster: str) -> PrefixIndex:
         index = self.prefixes.get((kind, cluster))
         if index is None:
-            index = self.prefixes[(kind, cluster)] = PrefixIndex()
+            index = self.prefixes[(kind, cluster)] = self.index_class()
         return index
 
     def rewatch(self) -> None:
@@ -221,7 +223,7 @@ class Tables:
         indexes: dict[tuple[str, str], PrefixIndex] = {}
         for cluster, view in list(self.views.items()):
             for kind, keys in ((REGISTRY, view.registry), (GROUPS, view.groups)):
-                index = indexes[(kind, cluster)] = PrefixIndex()
+                index = indexes[(kind, cluster)] = self.index_class()
                 for key in list(keys):
                     if self.owns(cluster, key):
                         index.add(key)
