@@ -20,7 +20,7 @@ def table() -> Iterator[tuple[str, str]]:
 
 
 @functools.cache
-def tests_in(file: Path) -> set[str]:
+def names_in(file: Path) -> set[str]:
     return {
         node.name
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
@@ -39,4 +39,4 @@ def test_every_row_is_provoked() -> None:
 def test_the_tests_of_the_table_are_there(file: str) -> None:
     named = {test.partition("::")[2] for _, test in table() if test.startswith(file)}
 
-    assert named - tests_in(HERE.parent / file) == set()
+    assert named - names_in(HERE.parent / file) == set()
