@@ -207,6 +207,16 @@ def test_a_group_whose_actors_keep_crashing_is_stopped() -> None:
             group.get("app")
 
 
+def test_a_group_whose_tree_is_stopped_did_not_give_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Group.start("app", log=False) as g:
+        g.tree.stop()
+
+        eventually(lambda: repr(g).endswith("stopped>"), PATIENCE, what="stopped")
+    assert "gave_up" not in caplog.text
+
+
 def test_a_group_can_be_the_child_of_a_supervisor() -> None:
     with Node.start("a", listen=None) as node:
         spec = group.child_spec("app", node=node, log=False, shards=2)
