@@ -34,7 +34,6 @@ PATIENCE = 5
 """How often those times may pass on a busy machine."""
 
 SKEWS = (0.0, 0.0, 0.5, -0.5, 5.0, -5.0, 30.0, -30.0)
-LEAK_OF_DESCRIPTORS, LEAK_OF_THREADS = 6, 3
 LOOK_AGAIN = 0.05
 
 
@@ -316,12 +315,9 @@ class Campaign:
 
     def _judge_calls(self, life: Life, seen: Seen) -> None:
         self.tally.outcomes.update(seen.calls.outcomes)
-        self._raise(seen.calls.complaints, f"{life.name}: a call ended as none may")
+        self._raise(list(checker.calls(seen, life.frozen)), "calls")
         for slow in seen.calls.slow:
-            took = life.took(slow)
-            if took > slow.limit:
-                words = f"{slow.what} ({slow.outcome}) took {took:.2f} s"
-                self._raise([words], f"{life.name}: limit {slow.limit:g} s")
+            took = checker.took(slow, life.frozen)
             if not _needs_a_peer(slow):
                 self.tally.note(took, slow.what)
                 self._episode_slowest = max(
@@ -347,12 +343,7 @@ class Campaign:
     def _leak(self, life: Life, seen: Seen) -> list[str]:
         now = (seen.descriptors, seen.threads)
         first = self._base.setdefault((life.name, life.number), now)
-        found = []
-        if now[0] > first[0] + LEAK_OF_DESCRIPTORS:
-            found.append(f"{life.name}: {first[0]} descriptors grew to {now[0]}")
-        if now[1] > first[1] + LEAK_OF_THREADS:
-            found.append(f"{life.name}: {first[1]} threads grew to {now[1]}")
-        return found
+        return list(checker.leaks(seen, *first))
 
     def _count(self, collected: checker.Collected) -> None:
         held = [

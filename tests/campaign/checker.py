@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from tests.campaign.beliefs import Beliefs, Owner, Place
-from tests.campaign.state import SUB, Row, Seen
+from tests.campaign.state import SUB, Row, Seen, Slow
 
 CLUSTERS = ("", SUB)
 SHOWN = 4
+SPARE_DESCRIPTORS, SPARE_THREADS = 6, 3
 
 Rows = dict[tuple[object, ...], int]
 """The version of each row, by what names it and whose it is."""
@@ -203,6 +204,36 @@ def audits(all_: Collected) -> Iterator[str]:
         for counter, count in seen.counters.items():
             if counter.startswith("audit_mismatch") and count:
                 yield f"I5 {name} counts {count} {counter}"
+
+
+# What is asked of each node by itself
+
+
+def took(slow: Slow, frozen: list[tuple[float, float]]) -> float:
+    """Return the seconds of a call in which its process was not frozen."""
+    lost = sum(
+        max(0.0, min(end, slow.ended) - max(begin, slow.began)) for begin, end in frozen
+    )
+    return slow.ended - slow.began - lost
+
+
+def calls(seen: Seen, frozen: list[tuple[float, float]]) -> Iterator[str]:
+    """Every call ends in time, and as it may."""
+    for words in seen.calls.complaints:
+        yield f"C1 {seen.name}: {words}"
+    for slow in seen.calls.slow:
+        seconds = took(slow, frozen)
+        if seconds > slow.limit:
+            words = f"{slow.what} ({slow.outcome}) took {seconds:.2f} s"
+            yield f"C2 {seen.name}: {words}, limit {slow.limit:g} s"
+
+
+def leaks(seen: Seen, descriptors: int, threads: int) -> Iterator[str]:
+    """Nothing has grown since a node was first asked."""
+    if seen.descriptors > descriptors + SPARE_DESCRIPTORS:
+        yield f"C3 {seen.name}: {descriptors} descriptors grew to {seen.descriptors}"
+    if seen.threads > threads + SPARE_THREADS:
+        yield f"C3 {seen.name}: {threads} threads grew to {seen.threads}"
 
 
 def _inside(all_: Collected, cluster: str) -> list[Seen]:

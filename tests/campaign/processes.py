@@ -13,7 +13,7 @@ import msgspec
 
 from tests.campaign.beliefs import Reading
 from tests.campaign.proxy import HOST, Gate
-from tests.campaign.state import Answer, Command, Orders, Seen, Slow
+from tests.campaign.state import Answer, Command, Orders, Seen
 
 ROOT = Path(__file__).parent.parent.parent
 START_TIME = 30.0
@@ -98,14 +98,6 @@ class Life:
             self._process.send_signal(signal.SIGCONT)
             self.frozen.append((self._frozen_at, monotonic()))
             self._frozen_at = None
-
-    def took(self, slow: Slow) -> float:
-        """Return the seconds of a call in which this process was not frozen."""
-        lost = sum(
-            max(0.0, min(end, slow.ended) - max(begin, slow.began))
-            for begin, end in self.frozen
-        )
-        return slow.ended - slow.began - lost
 
 
 class Host:

@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from tests.campaign.beliefs import GONE, Line, Owner, Place, Reading, Writing
-from tests.campaign.checker import Collected, problems
-from tests.campaign.state import SUB, Row, Seen
+from tests.campaign.calls import Recorder
+from tests.campaign.checker import Collected, calls, leaks, problems
+from tests.campaign.faults import NODES, plan
+from tests.campaign.state import SUB, Row, Seen, Slow
 
 NAMES = ("a", "b", "c")
 OUTSIDE = "c"
@@ -302,6 +304,72 @@ def test_the_checker_notices(name: str, seed: int, tmp_path: Path) -> None:
     found = problems(all_)
     print(found)
     assert found
+
+
+def with_call(seen: Seen, began: float, ended: float, outcome: str = "ok") -> Seen:
+    seen.calls.slow.append(Slow("register", began, ended, 2.0, outcome))
+    return seen
+
+
+def test_a_call_that_takes_too_long_is_noticed(tmp_path: Path) -> None:
+    seen = healthy(tmp_path, 1).seen["a"]
+    assert list(calls(with_call(seen, 10.0, 11.9), [])) == []
+
+    assert list(calls(with_call(seen, 10.0, 12.1), []))
+
+
+def test_a_call_that_never_returns_is_noticed(tmp_path: Path) -> None:
+    seen = healthy(tmp_path, 1).seen["a"]
+
+    (words,) = calls(with_call(seen, 10.0, 12.1, "in flight"), [])
+
+    assert "in flight" in words
+
+
+def test_time_in_which_a_process_was_frozen_does_not_count(tmp_path: Path) -> None:
+    seen = with_call(healthy(tmp_path, 1).seen["a"], 10.0, 15.0)
+
+    assert list(calls(seen, [(1.0, 9.0), (11.0, 14.5), (16.0, 20.0)])) == []
+    assert list(calls(seen, [(1.0, 9.0), (11.0, 12.0), (16.0, 20.0)]))
+
+
+def test_an_error_that_no_call_may_raise_is_noticed(tmp_path: Path) -> None:
+    seen = healthy(tmp_path, 1).seen["a"]
+    recorder = Recorder()
+    recorder.call("register", lambda: 1 // 0, KeyError)
+    seen.calls = recorder.report()
+
+    (words,) = calls(seen, [])
+
+    assert "ZeroDivisionError" in words
+
+
+@pytest.mark.parametrize("what", ["descriptors", "threads"])
+def test_growth_is_noticed(what: str, tmp_path: Path) -> None:
+    seen = healthy(tmp_path, 1).seen["a"]
+    first = (seen.descriptors, seen.threads)
+    assert list(leaks(seen, *first)) == []
+
+    setattr(seen, what, getattr(seen, what) + 10)
+
+    assert list(leaks(seen, *first))
+
+
+def test_a_seed_decides_the_faults(seed: int) -> None:
+    plans = [plan(random.Random(seed), NAMES, 5.0) for _ in range(2)]
+
+    assert plans[0] == plans[1]
+
+
+def test_a_node_has_one_fault_of_its_own_at_a_time(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(200):
+        until = dict.fromkeys(NAMES, 0.0)
+        for fault in plan(rng, NAMES, 5.0):
+            if fault.kind in NODES:
+                (name,) = fault.nodes
+                assert fault.at >= until[name]
+                until[name] = fault.at + fault.lasts
 
 
 def test_the_checker_accepts_a_hundred_healthy_worlds(
