@@ -9,7 +9,6 @@ from group._core.effects import Cut, Effect, Reply, Send, ToShards
 from group._core.keys import DEFAULT
 from group._core.requests import Rebuild
 from group._runner import Runner
-from transport import NodeId
 
 
 class World(Protocol):
@@ -87,12 +86,6 @@ class DirectoryDesk:
         """Return the nodes of a cluster, or the peers of this node."""
         with self._lock:
             return self._directory.nodes(cluster)
-
-    def node_of(self, token: int) -> NodeId | None:
-        """Return the peer at the other end of a link."""
-        with self._lock:
-            peer = self._directory.linked.get(token)
-            return None if peer is None else peer.node
 
     def own(self) -> list[str]:
         """Return the named clusters that this node is in."""

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from actors import after, on_down, stop_with
-from group._clock import monotonic
+from actors import on_down, stop_with
 from group._core import messages as wire
 from group._core.effects import (
     Cut,
@@ -98,19 +97,13 @@ class Effects:
             self._instance.channel.accuse(token, why)
 
     def blame(self, token: int, error: BaseException) -> None:
-        """Hold a peer to account whose frame has crashed a shard."""
-        node = self._instance.directory.node_of(token)
-        if node is None:
-            return
-        now = monotonic()
-        wait = self._instance.blamed.note(
-            node, f"{type(error).__name__}: {error}"[:200], now
-        )
-        if wait and self._instance.channel is not None:
-            words = self._instance.blamed.words(node.name, now)
-            self._instance.log.error("peer_quarantined", peer=node.name, words=words)
-            self._instance.channel.cut(token, str(words))
-            after(wait, self._instance.channel.reconsider)
+        """Hold a peer to account whose frame has crashed a shard.
+
+        The node keeps a peer out for a while after a second fault within a minute, so
+        that one bad peer cannot use up the restarts of the shards.
+        """
+        words = f"its frame crashed a shard, {type(error).__name__}: {error}"
+        self._accuse(token, words[:200])
 
     def _report(self, level: str, event: str, fields: Mapping[str, object]) -> None:
         if level == "error":

@@ -18,7 +18,6 @@ from actors import (
 )
 from group._callbacks import safe_extract, safe_rank
 from group._clock import monotonic
-from group._core.blame import Blame
 from group._core.config import Config
 from group._core.events import Entry
 from group._core.leases import Leases
@@ -79,7 +78,6 @@ class Instance:
         self.directory = DirectoryDesk(self.store.directory, self.runners, self.effects)
         self.fences = Fences(config.shards)
         self.leases = Leases()
-        self.blamed = Blame()
         self.streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
         # Of callers that wait for a row: set when they should look again.
         self.waiting: set[threading.Event] = set()

@@ -5,7 +5,6 @@ Called on the node's I/O thread, in order: nothing here blocks.
 
 from collections.abc import Callable, Mapping
 
-from group._clock import monotonic
 from group._core import messages as wire
 from group._core.messages import Catalogue, Joined, Left, MessageError
 from group._core.requests import Frame, LinkDown, LinkUp, PeerDown, Writable
@@ -28,9 +27,6 @@ class Router:
 
     def accept(self, node: str, params: Mapping[str, str | int]) -> str | None:
         """Refuse a peer whose group could not agree with ours, in words."""
-        quarantine = self._instance.blamed.words(node, monotonic())
-        if quarantine is not None:
-            return quarantine
         name = self._instance.config.name
         ours = self.params()
         if params.get("shards") != ours["shards"]:

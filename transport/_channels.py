@@ -112,16 +112,6 @@ class Channel:
             text = f"{self.kind} {self.name}: {why}"
             link.accuse(ProtocolError(text, reason=self.kind))
 
-    def cut(self, token: int, why: str) -> None:
-        """Close the link; whether it is the peer's fault is judged by the caller."""
-        link = self.up.get(token)
-        if link is not None:
-            link.broken(f"{self.kind} {self.name}: {why}")
-
-    def reconsider(self) -> None:
-        """Ask the handler once more about the peers that it has refused. Any thread."""
-        self._channels.reconsider(self)
-
     def close(self) -> None:
         """End the channel at both ends; peers see "group stopped"."""
         self._channels.close(self)
@@ -157,18 +147,10 @@ class Channels:
         """Take a channel back, soon. Any thread."""
         self._loop.call(partial(self._closed, channel))
 
-    def reconsider(self, channel: Channel) -> None:
-        """Look again at the offers that fit no channel so far, soon. Any thread."""
-        self._loop.call(partial(self._match_all, channel))
-
     def _opened(self, channel: Channel) -> None:
         self._by_gid[channel.gid] = channel
         for link in list(self._links.values()):
             link.say(_offer(channel))
-        self._match_all(channel)
-
-    def _match_all(self, channel: Channel) -> None:
-        for link in list(self._links.values()):
             for gid, offer in list(link.offers.items()):
                 if self._find(offer.name, offer.kind) is channel:
                     self._match(link, gid, offer)

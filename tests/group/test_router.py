@@ -99,8 +99,8 @@ def cut(g: Group, why: str) -> None:
     """Break the links of a group's node, as a fault of the network would."""
     channel = g._instance.channel
     assert channel is not None
-    for token in list(channel.up):
-        channel.cut(token, why)
+    for link in list(channel.up.values()):
+        link.broken(why)
 
 
 def test_a_link_that_breaks_and_comes_back_in_time_is_no_event() -> None:
