@@ -19,7 +19,7 @@ from tests.search.world import Universe
 ANY = 10**6
 WHICH = st.integers(0, 10**4)
 KINDS = ("tick", "notice", "lose", "connect", "leave", "do")
-FAULTS = ("cut", "crash", "start", "fail", "fail_take")
+FAULTS = ("cut", "crash", "start", "crash", "start", "fail", "fail_take")
 
 
 class Cores(RuleBasedStateMachine):
@@ -85,4 +85,4 @@ class ThreeCores(Cores):
 def test_cores_agree_whatever_happens_between_them(
     machine: type[Cores], seed: int, request: pytest.FixtureRequest
 ) -> None:
-    live(machine, seed, request, Amount(examples=8, steps=30))
+    live(machine, seed, request, Amount(examples=25, steps=40))

@@ -21,10 +21,10 @@ from tests.group.people import AnyRef, Listener, Plain, end_of
 from tests.search.machines import Amount, live
 from tests.waiting import eventually
 
-KEYS = ("a", "a/b", "a/c", "a/b/d", "e//f", "/g")
-PREFIXES = ("a/", "a/b/", "e/", "e//", "/", "z/")
+KEYS = ("a", "a/b", "a/b/d", "e//f")
+PREFIXES = ("a/", "a/b/", "e/", "e//", "z/")
 CLUSTERS = (None, "red")
-WHO = st.integers(0, 3)
+WHO = st.integers(0, 2)
 WHERE = st.sampled_from(CLUSTERS)
 KEY = st.sampled_from(KEYS)
 METAS = st.sampled_from(
@@ -35,7 +35,7 @@ At = tuple[str | None, str]
 
 
 class OneGroup(RuleBasedStateMachine):
-    """A group on a node of its own, four actors at a time, and a model.
+    """A group on a node of its own, three actors at a time, and a model.
 
     Attributes:
         claims: The model: who owns a key of a cluster, with which meta.
@@ -45,7 +45,7 @@ class OneGroup(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.g = Group.start("app", log=False, shards=3)
-        self.actors: list[AnyRef] = [_start(index) for index in range(4)]
+        self.actors: list[AnyRef] = [_start(index) for index in range(3)]
         self.dead: list[AnyRef] = []
         self.clusters: set[str | None] = {None}
         self.claims: dict[At, tuple[AnyRef, Meta]] = {}
@@ -230,4 +230,4 @@ def _try(call: Callable[[], None], error: type[GroupError] | None) -> None:
 def test_a_group_does_what_a_dict_would(
     seed: int, request: pytest.FixtureRequest
 ) -> None:
-    live(OneGroup, seed, request, Amount(examples=40, steps=30))
+    live(OneGroup, seed, request, Amount(examples=40, steps=40))
