@@ -16,7 +16,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.search", description=__doc__)
     parser.add_argument("--states", type=int, default=STATES, help="of each scope")
     parser.add_argument("--nodes", type=int, choices=(2, 3), default=2)
-    parser.add_argument("--scope", choices=(*SCOPES, "each"), default="all")
+    parser.add_argument("--scope", choices=(*SCOPES, "each"), default="each")
     parser.add_argument("--calls", type=int, help="of callers, in one path")
     parser.add_argument("--replay", help="the path that a search has printed")
     return parser.parse_args()

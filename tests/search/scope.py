@@ -32,7 +32,7 @@ class Scope:
 
     nodes: int = 2
     actors: int = 2
-    calls: int = 3
+    calls: int = 2
     ticks: int = 0
     cuts: int = 0
     crashes: int = 0
@@ -46,6 +46,6 @@ SCOPES = {
     "crash": Scope(crashes=1, ticks=1),
     "leave": Scope(leaves=1, ticks=1),
     "failure": Scope(failures=1, ticks=1),
-    "new": Scope(calls=2, ticks=1, linked=False),
+    "new": Scope(ticks=1, linked=False),
     "all": Scope(cuts=1, crashes=1, leaves=1, failures=1, ticks=1),
 }

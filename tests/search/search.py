@@ -172,7 +172,8 @@ class Search:
         told: list[str] = []
         for last, step in self._along(path, way):
             found = step or list(universe.steps(world))[last]
-            told.append(readable(universe, world, found))
+            alone = "" if step is None else "(left to itself) "
+            told.append(alone + readable(universe, world, found))
             try:
                 world = universe.apply(world, found) or world
             except BrokenError as error:

@@ -1,7 +1,7 @@
 """No world of a small scope breaks an invariant, and a broken rule is found.
 
-More: `python -m tests.search --states 1000000 --nodes 3`. A path that is found is the
-shortest there is, and is printed with the line that replays it.
+More: `python -m tests.search --states 1000000 --nodes 3`. The path to what is found is
+the shortest there is, and is printed with the line that replays it.
 """
 
 from dataclasses import replace
@@ -19,14 +19,14 @@ STATES = 500
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCOPES)
 def test_no_world_of_two_nodes_breaks_an_invariant(name: str) -> None:
-    result = Search(replace(SCOPES[name], calls=2, ticks=0), STATES).run()
+    result = Search(replace(SCOPES[name], ticks=0), STATES).run()
 
     assert result.complete or result.states >= STATES
 
 
 @pytest.mark.slow
 def test_no_world_of_three_nodes_breaks_an_invariant() -> None:
-    result = Search(replace(SCOPES["all"], nodes=3, calls=2), STATES // 2).run()
+    result = Search(replace(SCOPES["all"], nodes=3), STATES // 2).run()
 
     assert result.states >= STATES // 2
 
@@ -42,6 +42,7 @@ def test_a_planted_fault_is_found(name: str, monkeypatch: Patch) -> None:
 
     print(found.value)
     assert fault.breaks in found.value.words
+    assert len(found.value.path) == fault.steps
 
 
 def test_a_search_is_the_same_each_time() -> None:
