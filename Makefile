@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: dev check test sim bench campaign
+.PHONY: dev check test sim mutants search bench campaign
 
 dev:
 	$(PYTHON) -m venv .venv
@@ -19,11 +19,24 @@ check:
 test:
 	$(BIN)/pytest
 
-# More histories: make sim HISTORIES=1000000. A failure prints the line that replays it.
-HISTORIES ?= 10000
-PROFILE ?= standard
+# Each has the line that replays a failure. More: make sim SCALE=100; of one kind:
+# python -m tests.sim --histories 1000 --profile ranked.
+SCALE ?= 1
 sim:
-	$(BIN)/python -m tests.sim --histories $(HISTORIES) --profile $(PROFILE)
+	$(BIN)/python -m tests.sim --histories $$((10000 * $(SCALE)))
+	$(BIN)/python -m tests.sim --histories $$((2000 * $(SCALE))) --profile chaos
+	$(BIN)/python -m tests.sim --histories $$((250 * $(SCALE))) --profile five
+	$(BIN)/python -m tests.sim --histories $$((250 * $(SCALE))) --profile seven
+
+# Rules taken away, and states corrupted, one at a time: each must be noticed.
+mutants:
+	$(BIN)/pytest tests/sim/test_planted_faults.py tests/sim/test_checker.py \
+		tests/actors/test_planted_faults.py -v
+
+# Every world of a small scope, breadth first.
+STATES ?= 200000
+search:
+	$(BIN)/python -m tests.search --states $(STATES)
 
 bench:
 	$(BIN)/python -m benchmarks
