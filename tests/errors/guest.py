@@ -3,6 +3,7 @@
 Run as a script. It stops nothing itself: what happens then is left to the interpreter.
 """
 
+import os
 import sys
 
 from actors import Actor, DecodeFailed, register_name
@@ -46,9 +47,15 @@ class Guest(Actor):
 
 
 def main(name: str, join: str, cookie: str) -> None:
-    pickles = name != "plain"
+    heartbeat = float(os.environ.get("GUEST_HEARTBEAT", "1.0"))
     node = Node.start(
-        name, join=join, cookie=cookie, require_peers=1, allow_pickle=pickles
+        name,
+        join=join,
+        cookie=cookie,
+        require_peers=1,
+        allow_pickle=name != "plain",
+        heartbeat=heartbeat,
+        lease=5 * heartbeat,
     )
     guest = Guest.start(Group.start("app", node=node))
     register_name("guest", guest)
