@@ -19,7 +19,7 @@ Owner = tuple[str, str, int]
 
 Asked = Literal["puts", "drops"]
 Answered = Literal["done", "refused", "unsure"]
-What = Asked | Answered | Literal["start", "end", "left", "watches", "down"]
+What = Asked | Answered | Literal["start", "end", "left", "watches", "down", "links"]
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,6 +29,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     puts (version), drops, then done, refused or unsure: what it does to a row.
     left: this node has left a cluster.
     watches (version: of the watch, other: whom), down (version, reason): a monitor.
+    links (other: to whom): it ends when that one ends badly.
     """
 
     at: float
@@ -73,6 +74,7 @@ class Beliefs:
         claimed: All keys that an actor has ever asked for.
         ends: How each actor ended: the lines, of which there must be one.
         watches: Whom a watch of a live actor is for, until it has fired.
+        links: To whom live actors are linked.
     """
 
     live: set[int] = field(default_factory=set)
@@ -81,6 +83,8 @@ class Beliefs:
     ends: dict[int, list[Line]] = field(default_factory=dict)
     watches: dict[tuple[int, int], Owner] = field(default_factory=dict)
     fired: set[tuple[int, int]] = field(default_factory=set)
+    links: set[tuple[int, Owner]] = field(default_factory=set)
+    ever_linked: set[tuple[int, Owner]] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
     _calls: dict[int, Call] = field(default_factory=dict)
     _crossed: set[int] = field(default_factory=set)
@@ -98,8 +102,8 @@ class Beliefs:
                 self._answer(line)
             case "left":
                 self._left(line.cluster)
-            case "watches" | "down":
-                self._watch(line)
+            case "watches" | "down" | "links":
+                self._bind(line)
 
     def of(self, n: int) -> dict[Place, frozenset[int | None]]:
         """Return the rows that an actor has, or may have."""
@@ -109,6 +113,7 @@ class Beliefs:
         self.ends.setdefault(line.n, []).append(line)
         self.live.discard(line.n)
         self._calls.pop(line.n, None)
+        self.links = {link for link in self.links if link[0] != line.n}
         for place in self.of(line.n):
             del self.rows[place]
         for watch in [watch for watch in self.watches if watch[0] == line.n]:
@@ -156,9 +161,13 @@ class Beliefs:
         else:
             self.rows[place] = held
 
-    def _watch(self, line: Line) -> None:
+    def _bind(self, line: Line) -> None:
         watch = (line.n, line.version)
-        if line.what == "watches":
+        if line.what == "links":
+            if line.other is not None and line.n in self.live:
+                self.links.add((line.n, line.other))
+                self.ever_linked.add((line.n, line.other))
+        elif line.what == "watches":
             if watch not in self.fired and line.other is not None:
                 self.watches[watch] = line.other
         elif watch in self.fired:

@@ -33,7 +33,7 @@ AGREE_TIME = 3 * HEARTBEAT
 PATIENCE = 5
 """How often those times may pass on a busy machine."""
 
-SKEWS = (0.0, 0.0, 0.5, -0.5, 5.0, -5.0, 30.0, -30.0)
+SKEWS = (0.0, 0.0, 0.5, -0.5, 5.0, -5.0, 25.0, -25.0)
 LOOK_AGAIN = 0.05
 
 
@@ -207,20 +207,21 @@ class Campaign:
     async def _on_node(self, fault: Fault, rng: random.Random) -> None:
         host = self._hosts[fault.nodes[0]]
         match fault.kind:
-            case "kill":
-                host.now.kill()
-                await host.now.wait()
-                await self._dead(host, fault)
+            case "kill" | "die" | "clean":
+                await self._end_life(host, fault)
+                if not host.absent:
+                    await self._start(host, rng)
+            case "clock":
+                await host.now.ask("clock", skew=rng.choice(SKEWS))
+            case "usurp":
+                old = host.now
+                old.freeze()
+                await asyncio.sleep(LEASE + GRACE + HEARTBEAT)
                 await self._start(host, rng)
-            case "die":
-                host.now.kill()
-                await host.now.wait()
-                host.absent = True
-                await self._dead(host, fault)
-            case "clean":
-                await self._stop(host.now)
-                await self._dead(host, fault)
-                await self._start(host, rng)
+                old.thaw()
+                await self._pass(fault.lasts)
+                old.kill()
+                await old.wait()
             case "freeze":
                 host.now.freeze()
                 await self._pass(fault.lasts)
@@ -232,6 +233,15 @@ class Campaign:
                     await host.now.ask("connect")
             case _:
                 raise AssertionError(fault)
+
+    async def _end_life(self, host: Host, fault: Fault) -> None:
+        host.absent = fault.kind == "die"
+        if fault.kind == "clean":
+            await self._stop(host.now)
+        else:
+            host.now.kill()
+            await host.now.wait()
+        await self._dead(host, fault)
 
     async def _dead(self, host: Host, fault: Fault) -> None:
         # As a process that is gone, or as a machine that is.

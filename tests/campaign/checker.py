@@ -50,6 +50,7 @@ def problems(all_: Collected) -> list[str]:
         *stories(all_),
         *ends(all_),
         *watches(all_),
+        *bonds(all_),
         *audits(all_),
     ]
 
@@ -163,6 +164,9 @@ def ends(all_: Collected) -> Iterator[str]:
 
 def _eviction(all_: Collected, loser: Owner, key: str, winner: Owner) -> Iterator[str]:
     if key not in all_.lives[loser[:2]].claimed.get(loser[2], ()):
+        if any(_was_evicted(all_, friend, key) for friend in _friends(all_, loser)):
+            # Links spread a reason.
+            return
         yield f"A3 {loser} was evicted from {key}, which it never claimed"
     theirs = all_.lives.get(winner[:2])
     if theirs is None or key not in theirs.claimed.get(winner[2], ()):
@@ -178,6 +182,22 @@ def _eviction(all_: Collected, loser: Owner, key: str, winner: Owner) -> Iterato
         owns = (place.kind, place.key, place.n) == ("registered", key, winner[2])
         if owns and None not in held:
             yield from _owned(all_, place, winner)
+
+
+def _friends(all_: Collected, owner: Owner) -> Iterator[Owner]:
+    """Yield all to whom an actor has ever been linked, from either end."""
+    for (name, life), beliefs in all_.lives.items():
+        for n, other in beliefs.ever_linked:
+            if (name, life, n) == owner:
+                yield other
+            elif other == owner:
+                yield name, life, n
+
+
+def _was_evicted(all_: Collected, owner: Owner, key: str) -> bool:
+    beliefs = all_.lives.get(owner[:2])
+    ends = [] if beliefs is None else beliefs.ends.get(owner[2], [])
+    return any((line.reason, line.key) == ("conflict", key) for line in ends)
 
 
 def _owned(all_: Collected, place: Place, winner: Owner) -> Iterator[str]:
@@ -196,6 +216,17 @@ def watches(all_: Collected) -> Iterator[str]:
             over = all_.now.get(watched[0]) != watched[1]
             if over or theirs is None or watched[2] not in theirs.live:
                 yield f"W1 watch {number} of actor {n} on {name}: {watched} is dead"
+
+
+def bonds(all_: Collected) -> Iterator[str]:
+    """Nobody outlives one to whom it is linked and who has ended badly."""
+    for name, _, beliefs in all_.living():
+        for n, other in beliefs.links:
+            theirs = all_.lives.get(other[:2])
+            over = all_.now.get(other[0]) != other[1]
+            ended = [] if theirs is None else theirs.ends.get(other[2], [])
+            if over or any(line.reason != "normal" for line in ended):
+                yield f"W2 actor {n} on {name} outlives {other}: {ended}"
 
 
 def audits(all_: Collected) -> Iterator[str]:

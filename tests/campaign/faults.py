@@ -19,9 +19,18 @@ LINKS = {
 PARTS = {"partition": 3, "isolate": 2}
 """Faults that cut all links between two sets of nodes."""
 
-NODES = {"kill": 4, "die": 5, "freeze": 4, "clean": 2, "leave": 4}
+NODES = {
+    "kill": 4,
+    "die": 5,
+    "freeze": 4,
+    "usurp": 2,
+    "clean": 2,
+    "leave": 4,
+    "clock": 2,
+}
 """Faults of one node: killed, or killed for the rest of the episode and its check;
-SIGSTOP; stopped in order; out of a cluster."""
+SIGSTOP; frozen until another takes its name, then thawed; stopped in order; out of a
+cluster; its wall clock set."""
 
 LONGEST_FREEZE = 4.0
 RATE = 1024
@@ -71,7 +80,8 @@ def plan(rng: random.Random, names: Sequence[str], seconds: float) -> list[Fault
             if kind == "die":
                 weights.pop(kind)
                 lasts = math.inf
-            busy[name] = at + lasts + 2.0
+            # Also the time to start an interpreter, and for a name to be free.
+            busy[name] = at + lasts + (4.0 if kind == "usurp" else 2.0)
             faults.append(Fault(at, kind, (name,), lasts, rng.random()))
         else:
             faults.append(_between(rng, kind, at, names))

@@ -58,6 +58,7 @@ class Life:
     """What this process does on command."""
 
     def __init__(self, orders: Orders) -> None:
+        self.skew = orders.skew
         self._faults = Faults()
         logging.getLogger().addHandler(self._faults)
         self.node = Node.start(
@@ -103,6 +104,7 @@ class Life:
             "connect": self._connect,
             "disconnect": self._disconnect,
             "stop": self._stop,
+            "clock": lambda: setattr(self, "skew", command.skew),
             "look": self._look,
         }
         found = orders[command.do]()
@@ -206,6 +208,7 @@ def main() -> None:
     true_time = time.time
     time.time = lambda: true_time() + orders.skew
     life = Life(orders)
+    time.time = lambda: true_time() + life.skew
     commands = msgspec.json.Decoder(Command)
     say(Answer(life.node.incarnation.hex()))
     for line in sys.stdin.buffer:

@@ -15,6 +15,7 @@ from actors import (
     Down,
     MonitorRef,
     Timeout,
+    link,
     monitor,
     on_down,
     tell_after,
@@ -336,6 +337,16 @@ class Person(Actor):
             Line(monotonic(), "watches", self.n, version=watch.id, other=other)
         )
 
+    def bond(self) -> None:
+        """Share the fate of somebody, maybe far away."""
+        ref = self._other("g/1")
+        if ref is None or ref == self.actor_ref:
+            return
+        node, number = self.town.node.address_of(ref)
+        self.town.calls.call("link", lambda: link(ref))
+        other = (node.name, node.incarnation.hex(), number)
+        self.town.note(Line(monotonic(), "links", self.n, other=other))
+
     def kick(self) -> None:
         """End somebody, maybe far away, with a reason."""
         ref = self._other("g/1")
@@ -376,6 +387,7 @@ VERBS = {
     "watch": 1,
     "settle": 1,
     "kick": 1,
+    "bond": 1,
     "serve": 2,
     "wait": 1,
 }

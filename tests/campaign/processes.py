@@ -44,7 +44,11 @@ class Life:
         self._turn = asyncio.Lock()
 
     async def ask(
-        self, do: str, *addresses: str, timeout: float = ANSWER_TIME
+        self,
+        do: str,
+        *addresses: str,
+        skew: float = 0.0,
+        timeout: float = ANSWER_TIME,
     ) -> Answer:
         """Give a command and return the answer.
 
@@ -52,7 +56,7 @@ class Life:
             HungError: There is none in time.
         """
         async with self._turn:
-            command = Command(do, tuple(addresses))
+            command = Command(do, tuple(addresses), skew)
             assert self._process.stdin is not None
             if do:
                 self._process.stdin.write(self._encoder.encode(command) + b"\n")

@@ -31,6 +31,7 @@ class Command(msgspec.Struct, frozen=True):
 
     do: str
     addresses: tuple[str, ...] = ()
+    skew: float = 0.0
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):

@@ -290,6 +290,12 @@ def a_watch_has_fired_twice(all_: Collected, rng: random.Random) -> None:
 
 
 @corruption
+def an_actor_outlives_one_it_is_linked_to(all_: Collected, rng: random.Random) -> None:
+    line = Line(9.0, "links", 1, other=("b", life_of("b"), 11))
+    all_.lives["a", life_of("a")].apply(line)
+
+
+@corruption
 def an_audit_has_failed(all_: Collected, rng: random.Random) -> None:
     all_.seen[rng.choice(NAMES)].counters["audit_mismatches"] = 1
 
@@ -387,6 +393,20 @@ def test_a_call_that_was_cut_short_leaves_both_possible(tmp_path: Path) -> None:
     assert problems(all_) == []
 
     show(all_, row, None, *NAMES)
+
+    assert problems(all_) == []
+
+
+def test_an_actor_may_share_the_fate_of_one_that_was_evicted(tmp_path: Path) -> None:
+    all_ = healthy(tmp_path, 1)
+    (line,) = all_.lives["a", life_of("a")].ends[11]
+    beliefs = all_.lives["b", life_of("b")]
+    beliefs.apply(Line(0.0, "start", 50))
+    beliefs.apply(Line(0.0, "links", 50, other=("a", life_of("a"), 11)))
+
+    beliefs.apply(
+        Line(2.0, "end", 50, key=line.key, reason="conflict", other=line.other)
+    )
 
     assert problems(all_) == []
 
