@@ -18,7 +18,7 @@ from tests.search.world import Universe
 
 ANY = 10**6
 WHICH = st.integers(0, 10**4)
-KINDS = ("tick", "notice", "lose", "connect", "leave", "do")
+KINDS = ("tick", "notice", "lose", "connect", "leave", "do", "settle")
 FAULTS = ("cut", "crash", "start", "crash", "start", "fail", "fail_take")
 
 
@@ -39,6 +39,7 @@ class Cores(RuleBasedStateMachine):
                 crashes=ANY,
                 leaves=ANY,
                 failures=ANY,
+                fences=ANY,
             )
         )
         self.world = self.universe.first()
@@ -81,6 +82,7 @@ class ThreeCores(Cores):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("machine", [Cores, ThreeCores])
 def test_cores_agree_whatever_happens_between_them(
     machine: type[Cores], seed: int, request: pytest.FixtureRequest

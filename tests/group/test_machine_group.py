@@ -227,6 +227,7 @@ def _try(call: Callable[[], None], error: type[GroupError] | None) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_group_does_what_a_dict_would(
     seed: int, request: pytest.FixtureRequest
 ) -> None:

@@ -66,6 +66,8 @@ class Clocks(RuleBasedStateMachine):
         assert highest <= self.highest_wall
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_clocks_follow_causes_and_believe_no_wild_one(
     seed: int, request: pytest.FixtureRequest
 ) -> None:

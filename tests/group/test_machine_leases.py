@@ -180,6 +180,8 @@ class Lessee(RuleBasedStateMachine):
             assert cluster in self.joined or not known
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_cluster_is_left_when_its_lease_ends_and_nobody_uses_it(
     seed: int, request: pytest.FixtureRequest
 ) -> None:

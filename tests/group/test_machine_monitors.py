@@ -206,6 +206,8 @@ class ActorMonitors(Monitors):
     reader_class = ActorReader
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("machine", [Monitors, ActorMonitors])
 def test_what_a_reader_understands_is_the_view(
     machine: type[Monitors], seed: int, request: pytest.FixtureRequest

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tests.search.book import Book, BrokenError, Copy, State
+from tests.search.ghosts import Written
 from tests.sim.stories import Owner
 
 Claims = dict[str, Owner]
@@ -43,6 +44,23 @@ class Agreement:
                 )
         self._true.add((follower, origin))
 
+    def written(self, nodes: tuple[int, ...], i: int, written: Written) -> None:
+        """F1: a peer has what a settled fence has promised, unless it need not.
+
+        Raises:
+            BrokenError: It has not.
+        """
+        here = self.book.state(nodes[i])
+        for number in nodes:
+            there = self.book.state(number) if number else None
+            if there is None or there.me != written.peer:
+                continue
+            linked = written.token in here.tokens & there.tokens
+            if not linked or written.theirs not in there.lanes:
+                continue
+            if written.cid in here.lanes and not _has(there, here, written):
+                raise BrokenError(f"F1 {there.me} has not what {here.me} has settled")
+
     # When all is quiet
 
     def check(self, nodes: tuple[int, ...]) -> None:
@@ -70,6 +88,8 @@ class Agreement:
                     claims[row_key] = ((state.me, n), meta)
         names = sorted(state.me.name for state in inside)
         for state in states:
+            if state.fences:
+                yield f"F2 {state.me} has a fence that is not settled"
             yield from _shows(state, (claims, members), names)
             yield from _positions(state, states)
 
@@ -82,6 +102,13 @@ def _shows(
         yield f"I2 {state.me} shows {state.view}, there is {wanted}"
     if state.known != names:
         yield f"I4 {state.me} finds {state.known}, want {names}"
+
+
+def _has(there: State, here: State, written: Written) -> bool:
+    for copy in there.copies:
+        if copy.origin == here.me and copy.cid == written.cid:
+            return copy.cursor is not None and copy.cursor >= written.head
+    return False
 
 
 def _is_prefix(copy: Copy, origin: State) -> bool:

@@ -13,6 +13,7 @@ from group._core.rows import RowKey
 from group._core.tables import Tables
 from group._core.views import View
 from tests.search.canon import fingerprint
+from tests.search.ghosts import Written
 from tests.search.node import Node
 from tests.search.scope import CLUSTER, KEY, Scope
 from tests.sim.ledger import Held
@@ -45,6 +46,8 @@ class State:
         positions: Hash of the own rows at each (cid, position) that there ever was.
         known: Whom it believes to be in the cluster.
         view: Its claims, and its members.
+        tokens: Of the links that the shard believes in.
+        fences: That are not settled.
     """
 
     me: NodeId
@@ -60,14 +63,17 @@ class State:
     known: list[str]
     view: tuple[dict[str, Owner], dict[tuple[str, object], bytes]]
     problems: tuple[str, ...]
+    tokens: frozenset[int]
+    fences: int
 
 
 class Outcome(NamedTuple):
-    """The state after a deed, what was sent meanwhile, whether the shard failed."""
+    """The state after a deed, and what happened meanwhile: see `Node`."""
 
     number: int
     out: tuple[tuple[int, bytes], ...]
     burnt: bool
+    settled: tuple[Written, ...]
 
 
 class BrokenError(AssertionError):
@@ -120,7 +126,8 @@ class Book:
             raise BrokenError(f"{type(error).__name__}: {error}") from error
         out, node.out = tuple(node.out), []
         burnt, node.burnt = node.burnt, False
-        return Outcome(self._enter(node), out, burnt)
+        settled, node.settled = tuple(node.settled), []
+        return Outcome(self._enter(node), out, burnt, settled)
 
     def _recall(self, number: int) -> Node:
         node: Node = ForkingPickler.loads(self._pickles[number])
@@ -164,6 +171,8 @@ def _state(node: Node, scope: Scope) -> State:
         known=directory.nodes(CLUSTER),
         view=(shown_claims(view), shown_members(view)),
         problems=tuple(node.ghosts.problems),
+        tokens=frozenset(node.shard.outbound.peers),
+        fences=len(node.ghosts.promised) + len(node.shard.fences),
     )
 
 

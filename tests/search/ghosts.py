@@ -8,6 +8,7 @@ from typing import NamedTuple
 from group._core import effects
 from group._core.lanes import Rows
 from group._core.rows import row_digest
+from group._core.shard import Shard
 from group._core.tables import Tables
 from group._core.views import View
 from tests.search.scope import CLUSTER, KEY
@@ -23,6 +24,21 @@ class Claimed(NamedTuple):
     n: int
     stamp: int
     after: frozenset[Claim]
+
+
+class Written(NamedTuple):
+    """What one peer must have applied when a fence is settled.
+
+    Attributes:
+        cid: Of the own lane.
+        theirs: The peer's number for the cluster: it may leave, and owes nothing.
+    """
+
+    peer: NodeId
+    token: int
+    cid: int
+    head: int
+    theirs: int
 
 
 class Ghosts:
@@ -41,6 +57,7 @@ class Ghosts:
         self.seen: set[Claim] = set()
         self.claimed: Claimed | None = None
         self.ended: set[tuple[int, int]] = set()
+        self.promised: dict[int, list[Written]] = {}
         self.problems: list[str] = []
 
     def problem(self, words: str) -> None:
@@ -104,6 +121,24 @@ class Ghosts:
         for view in views.values():
             if any(not group.rows for group in view.groups.values()):
                 self.problem("I4 an empty group")
+
+    # Fences
+
+    def promise(self, number: int, shard: Shard) -> None:
+        """Note what is written at the moment of a fence."""
+        lane = shard.tables.lanes.get(CLUSTER)
+        self.promised[number] = [
+            Written(peer.node, token, lane.cid, lane.head, peer.interest[CLUSTER])
+            for token, peer in shard.outbound.peers.items()
+            if lane is not None and lane.head and CLUSTER in peer.interest
+        ]
+
+    def kept(self, number: int) -> list[Written]:
+        """Return what a fence that is settled has promised."""
+        written = self.promised.pop(number, None)
+        if written is None:
+            self.problem("F1 a fence is settled twice")
+        return written or []
 
     # Claims, and those that lose
 

@@ -1,6 +1,6 @@
 """How long state machines run, and what draws for them.
 
-`--seeds N` runs N examples of 50 steps; `--seed N` replays the run that printed it.
+`--seeds 2000` runs so many examples, of 50 steps; `--seed N` replays a run.
 """
 
 from dataclasses import dataclass

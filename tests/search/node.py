@@ -44,6 +44,7 @@ class Node:
         actors: Those that live.
         doomed: Those that have lost a conflict and have not ended yet.
         burnt: Whether the shard has failed in this deed.
+        settled: What must be true of others, for fences were settled in this deed.
     """
 
     def __init__(self, me: NodeId) -> None:
@@ -61,6 +62,8 @@ class Node:
         self.doomed: set[int] = set()
         self.watching: set[int] = set()
         self.burnt = False
+        self.fences = 0
+        self.settled: list[ghosts.Written] = []
         self.ledger = Ledger()
         self.story = Story()
         self.ghosts = ghosts.Ghosts(me)
@@ -158,6 +161,14 @@ class Node:
             self.watching.discard(n)
             self._post(ask.ActorDown(n, "exit"))
 
+    def settle(self) -> None:
+        """A caller wants to know that all have what was written here."""
+        while self.inbox:
+            self.run()
+        self.fences += 1
+        self.ghosts.promise(self.fences, self.shard)
+        self._turn(ask.Settle(self.fences))
+
     def _call(self, request: ask.Register | ask.Join | object, n: int = 0) -> None:
         while self.inbox:
             self.run()
@@ -222,12 +233,14 @@ class Node:
                 case effects.Evict():
                     self._evict(effect)
                 case _:
-                    self._refuse(effect)
+                    self._rarer(effect)
         return answers[0] if answers else None
 
-    def _refuse(self, effect: effects.Effect) -> None:
+    def _rarer(self, effect: effects.Effect) -> None:
         if isinstance(effect, effects.Cut):
             self._cut(effect)
+        elif isinstance(effect, effects.Settled):
+            self.settled += self.ghosts.kept(effect.id)
         elif isinstance(effect, effects.Report) and effect.level == "error":
             self.ghosts.problem(f"I5 {effect.event}")
 
@@ -272,6 +285,8 @@ class Node:
         if self._fuse is not None:
             self._fuse.remove()
         self.burnt = True
+        # Its callers know that their fences are void.
+        self.ghosts.promised.clear()
         self.shard = self._new_shard()
         self.inbox = [m for m in self.inbox if not is_outdated_by_rebuild(m)]
         self._turn(self.directory.rebuild())

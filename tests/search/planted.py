@@ -41,6 +41,7 @@ CUTTING = Scope(calls=1, cuts=1)
 CRASHING = Scope(calls=1, crashes=1)
 FAILING = Scope(calls=1, failures=1)
 TWO_CALLS = Scope()
+FENCED = Scope(calls=1, fences=1, cuts=1)
 
 FAULTS = {
     fault.plant.__name__: fault
@@ -55,6 +56,7 @@ FAULTS = {
         Planted(owners.loser_goes_silently, TWO_CALLS, "A1", 2),
         Planted(owners.resume_where_we_were, CUTTING, "I2", 2),
         Planted(owners.restart_keeps_head, FAILING, "A1", 1),
+        Planted(owners.fence_overtakes, FENCED, "F1", 9),
         Planted(
             owners.catalogue_only_when_ready, Scope(leaves=1, linked=False), "I4", 2
         ),

@@ -2,13 +2,15 @@
 
 from group._core import messages as wire
 from tests.search.links import OVER, UP
-from tests.search.world import Step, Universe, World, name
+from tests.search.parts import Step, World
+from tests.search.world import Universe, name
 
 WORDS = {
     "run": "its shard does the first thing in its queue",
     "join_cluster": "joins the cluster",
     "leave_cluster": "leaves the cluster",
     "tick": "ticks",
+    "settle": "asks for a fence",
 }
 
 

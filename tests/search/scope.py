@@ -27,6 +27,7 @@ class Scope:
         crashes: Of nodes, which come back with nothing.
         leaves: Of the cluster, which the node may join again.
         failures: Of shards, in the middle of an operation.
+        fences: That callers wait for.
         linked: Whether the first world is quiet, or its links are just coming up.
     """
 
@@ -38,6 +39,7 @@ class Scope:
     crashes: int = 0
     leaves: int = 0
     failures: int = 0
+    fences: int = 0
     linked: bool = True
 
 
@@ -46,6 +48,7 @@ SCOPES = {
     "crash": Scope(crashes=1, ticks=1),
     "leave": Scope(leaves=1, ticks=1),
     "failure": Scope(failures=1, ticks=1),
+    "fence": Scope(fences=1, cuts=1, calls=1),
     "new": Scope(ticks=1, linked=False),
-    "all": Scope(cuts=1, crashes=1, leaves=1, failures=1, ticks=1),
+    "all": Scope(cuts=1, crashes=1, leaves=1, failures=1, fences=1, ticks=1),
 }

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.search.book import BrokenError
+from tests.search.parts import Step, World
 from tests.search.reading import readable
 from tests.search.scope import Scope
 from tests.search.settling import Settling, UnsettledError
-from tests.search.world import Step, Universe, World
+from tests.search.world import Universe
 
 
 class FoundError(AssertionError):

@@ -7,8 +7,9 @@ not walked twice.
 
 from tests.search.book import BrokenError
 from tests.search.links import OPEN
+from tests.search.parts import Step, World
 from tests.search.scope import SETTLING_TICKS
-from tests.search.world import Step, Universe, World
+from tests.search.world import Universe
 
 LONGEST = 2_000
 

@@ -5,78 +5,18 @@ A world is small because everything in it is numbered: the states of nodes in th
 """
 
 from array import array
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
-from typing import Generic, NamedTuple, TypeVar
 
 from tests.search.agreement import Agreement
 from tests.search.book import Book, BrokenError, Deed, State
 from tests.search.links import OPEN, OVER, UP, Pair, Wire
+from tests.search.parts import Left, Numbers, Step, World
 from tests.search.scope import Scope
 from transport import NodeId
 
-T = TypeVar("T", bound=Hashable)
-
 FUSES = range(14)
 """After so many steps a shard is let fail; no operation has more."""
-
-
-class Left(NamedTuple):
-    """What may still happen, and what has.
-
-    Attributes:
-        lives: How often each node has started.
-        dead: The last states of nodes that have crashed.
-        beats: Ticks since the world is left to itself.
-    """
-
-    calls: int
-    ticks: tuple[int, ...]
-    cuts: int
-    crashes: int
-    leaves: int
-    failures: int
-    lives: tuple[int, ...]
-    dead: tuple[int, ...] = ()
-    beats: int = 0
-
-
-class World(NamedTuple):
-    """Numbers of the nodes' states, of the pairs, and of what is left."""
-
-    nodes: tuple[int, ...]
-    pairs: tuple[int, ...]
-    left: int
-
-    def packed(self) -> bytes:
-        """Return it as few bytes."""
-        return array("I", (*self.nodes, *self.pairs, self.left)).tobytes()
-
-
-class Step(NamedTuple):
-    """One thing that happens: to node `at[0]`, or to connection `at` of a pair."""
-
-    kind: str
-    at: tuple[int, ...]
-    deed: Deed = ()
-
-
-class Numbers(Generic[T]):
-    """Gives equal values the same number."""
-
-    def __init__(self) -> None:
-        self._values: list[T] = []
-        self._numbers: dict[T, int] = {}
-
-    def of(self, value: T) -> int:
-        """Return the number of a value."""
-        number = self._numbers.setdefault(value, len(self._values))
-        if number == len(self._values):
-            self._values.append(value)
-        return number
-
-    def __getitem__(self, number: int) -> T:
-        return self._values[number]
 
 
 class Universe:
@@ -96,6 +36,7 @@ class Universe:
             "tick": self._tick,
             "beat": self._beat,
             "leave": self._leave,
+            "settle": self._settle,
             "crash": self._crash,
             "start": self._start,
             "take": self._take,
@@ -118,6 +59,7 @@ class Universe:
             scope.crashes,
             scope.leaves,
             scope.failures,
+            scope.fences,
             lives,
         )
         born = tuple(self.book.born(node_id(i, 1)) for i in nodes)
@@ -182,6 +124,8 @@ class Universe:
             yield Step("do", (i,), ("join_cluster",))
         if left.crashes:
             yield Step("crash", (i,))
+        if left.fences:
+            yield Step("settle", (i,), ("settle",))
 
     def _steps_of_pair(self, world: World, p: int, left: Left) -> Iterator[Step]:
         pair = self.pairs[world.pairs[p]]
@@ -233,6 +177,8 @@ class Universe:
         after = World(nodes, tuple(pairs), world.left)
         if outcome.number != world.nodes[i]:
             self.agreement.prefixes(after.nodes, self.lefts[world.left].dead, i)
+        for written in outcome.settled:
+            self.agreement.written(after.nodes, i, written)
         return after, outcome.burnt
 
     def _send(self, pairs: list[int], i: int, token: int, body: bytes) -> None:
@@ -273,6 +219,10 @@ class Universe:
     def _leave(self, world: World, step: Step) -> World:
         leaves = self.lefts[world.left].leaves
         return self._spend(self._do(world, step), leaves=leaves - 1)
+
+    def _settle(self, world: World, step: Step) -> World:
+        fences = self.lefts[world.left].fences
+        return self._spend(self._do(world, step), fences=fences - 1)
 
     def _crash(self, world: World, step: Step) -> World:
         i = step.at[0]
