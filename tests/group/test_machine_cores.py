@@ -18,7 +18,7 @@ from tests.search.world import Universe
 
 ANY = 10**6
 WHICH = st.integers(0, 10**4)
-KINDS = ("tick", "notice", "lose", "connect", "leave", "do", "settle")
+KINDS = ("tick", "notice", "lose", "connect", "leave", "do", "settle", "fill")
 FAULTS = ("cut", "crash", "start", "crash", "start", "fail", "fail_take")
 
 
@@ -40,6 +40,7 @@ class Cores(RuleBasedStateMachine):
                 leaves=ANY,
                 failures=ANY,
                 fences=ANY,
+                fills=ANY,
             )
         )
         self.world = self.universe.first()

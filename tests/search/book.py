@@ -47,6 +47,7 @@ class State:
         known: Whom it believes to be in the cluster.
         view: Its claims, and its members.
         tokens: Of the links that the shard believes in.
+        full: Those of them that take no more.
         fences: That are not settled.
     """
 
@@ -64,6 +65,7 @@ class State:
     view: tuple[dict[str, Owner], dict[tuple[str, object], bytes]]
     problems: tuple[str, ...]
     tokens: frozenset[int]
+    full: tuple[int, ...]
     fences: int
 
 
@@ -157,6 +159,7 @@ def _state(node: Node, scope: Scope) -> State:
     if CLUSTER in directory.closing:
         inside = None
     view = node.views.get(CLUSTER) or View()
+    linked = node.shard.outbound.peers
     return State(
         me=node.me,
         calls=tuple(_calls(node, scope)),
@@ -171,7 +174,8 @@ def _state(node: Node, scope: Scope) -> State:
         known=directory.nodes(CLUSTER),
         view=(shown_claims(view), shown_members(view)),
         problems=tuple(node.ghosts.problems),
-        tokens=frozenset(node.shard.outbound.peers),
+        tokens=frozenset(linked),
+        full=tuple(token for token, peer in linked.items() if peer.blocked),
         fences=len(node.ghosts.promised) + len(node.shard.fences),
     )
 

@@ -97,6 +97,14 @@ class Node:
         else:
             self._post(ask.Frame(token, message))
 
+    def blocked(self, token: int) -> None:
+        """A link is full."""
+        self._post(ask.Blocked(token))
+
+    def writable(self, token: int) -> None:
+        """It has drained."""
+        self._post(ask.Writable(token))
+
     def tick(self) -> None:
         """A heartbeat has passed."""
         self._post(ask.Tick())

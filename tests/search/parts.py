@@ -25,6 +25,7 @@ class Left(NamedTuple):
     leaves: int
     failures: int
     fences: int
+    fills: int
     lives: tuple[int, ...]
     dead: tuple[int, ...] = ()
     beats: int = 0

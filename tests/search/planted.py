@@ -57,6 +57,7 @@ FAULTS = {
         Planted(owners.resume_where_we_were, CUTTING, "I2", 2),
         Planted(owners.restart_keeps_head, FAILING, "A1", 1),
         Planted(owners.fence_overtakes, FENCED, "F1", 9),
+        Planted(owners.full_links_are_forgotten, Scope(calls=1, fills=1), "I2", 2),
         Planted(
             owners.catalogue_only_when_ready, Scope(leaves=1, linked=False), "I4", 2
         ),

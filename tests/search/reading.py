@@ -39,6 +39,8 @@ def _deed(step: Step) -> str:
 def _words(deed: str, more: list[object]) -> str:
     if deed == "peer_down":
         return f"gives {more[0]} up"
+    if deed in ("blocked", "writable"):
+        return f"finds its link {more[0]} {deed}"
     if deed == "end":
         return f"actor {more[0]} ends"
     if deed == "unregister":

@@ -28,6 +28,7 @@ class Scope:
         leaves: Of the cluster, which the node may join again.
         failures: Of shards, in the middle of an operation.
         fences: That callers wait for.
+        fills: Of links, which take no more for a while.
         linked: Whether the first world is quiet, or its links are just coming up.
     """
 
@@ -40,6 +41,7 @@ class Scope:
     leaves: int = 0
     failures: int = 0
     fences: int = 0
+    fills: int = 0
     linked: bool = True
 
 
@@ -49,6 +51,7 @@ SCOPES = {
     "leave": Scope(leaves=1, ticks=1),
     "failure": Scope(failures=1, ticks=1),
     "fence": Scope(fences=1, cuts=1, calls=1),
+    "fill": Scope(fills=1, fences=1, cuts=1),
     "new": Scope(ticks=1, linked=False),
-    "all": Scope(cuts=1, crashes=1, leaves=1, failures=1, fences=1, ticks=1),
+    "all": Scope(cuts=1, crashes=1, leaves=1, failures=1, fences=1, fills=1, ticks=1),
 }

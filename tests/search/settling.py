@@ -64,6 +64,8 @@ class Settling:
             state = self.universe.book.state(number)
             if state.waiting:
                 return Step("do", (i,), ("run",))
+            for token in state.full:
+                return Step("do", (i,), ("writable", token))
             for node in state.given_up:
                 if self._is_dead(world, node.name):
                     return Step("do", (i,), ("peer_down", node))

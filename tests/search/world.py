@@ -37,6 +37,7 @@ class Universe:
             "beat": self._beat,
             "leave": self._leave,
             "settle": self._settle,
+            "fill": self._fill,
             "crash": self._crash,
             "start": self._start,
             "take": self._take,
@@ -60,6 +61,7 @@ class Universe:
             scope.leaves,
             scope.failures,
             scope.fences,
+            scope.fills,
             lives,
         )
         born = tuple(self.book.born(node_id(i, 1)) for i in nodes)
@@ -109,6 +111,7 @@ class Universe:
         if left.ticks[i]:
             yield Step("tick", (i,), ("tick",))
         yield from self._comings_and_goings(i, state, left)
+        yield from self._full_links(i, state, left)
 
     def _calls(self, i: int, state: State, left: Left) -> Iterator[Step]:
         for call in state.calls:
@@ -126,6 +129,13 @@ class Universe:
             yield Step("crash", (i,))
         if left.fences:
             yield Step("settle", (i,), ("settle",))
+
+    def _full_links(self, i: int, state: State, left: Left) -> Iterator[Step]:
+        for token in state.full:
+            yield Step("do", (i,), ("writable", token))
+        for token in sorted(state.tokens.difference(state.full)):
+            if left.fills:
+                yield Step("fill", (i,), ("blocked", token))
 
     def _steps_of_pair(self, world: World, p: int, left: Left) -> Iterator[Step]:
         pair = self.pairs[world.pairs[p]]
@@ -223,6 +233,10 @@ class Universe:
     def _settle(self, world: World, step: Step) -> World:
         fences = self.lefts[world.left].fences
         return self._spend(self._do(world, step), fences=fences - 1)
+
+    def _fill(self, world: World, step: Step) -> World:
+        fills = self.lefts[world.left].fills
+        return self._spend(self._do(world, step), fills=fills - 1)
 
     def _crash(self, world: World, step: Step) -> World:
         i = step.at[0]
