@@ -5,7 +5,16 @@
 
 from group._cluster import Cluster, Clusters
 from group._core.config import Batching, Config
-from group._core.events import Entry, Event, Events, EventType, Found, Lagged, Record
+from group._core.events import (
+    Entry,
+    Event,
+    Events,
+    EventType,
+    Found,
+    FoundOne,
+    Lagged,
+    Record,
+)
 from group._core.keys import ALL
 from group._core.meta import Meta
 from group._errors import (
@@ -32,6 +41,9 @@ from group._errors import (
 )
 from group._group import Group, child_spec, get
 from group._reasons import RegistryConflict
+from group._scope import Scope
+from group._scope_calls import CallbackHandle, Handle
+from group._scope_reads import ScopeSnapshot
 from group._status import Explanation, Status
 from group._stream import EventStream
 
@@ -39,6 +51,7 @@ __all__ = [
     "ALL",
     "AlreadyStartedError",
     "Batching",
+    "CallbackHandle",
     "Cluster",
     "Clusters",
     "CondemnedError",
@@ -52,8 +65,10 @@ __all__ = [
     "Events",
     "Explanation",
     "Found",
+    "FoundOne",
     "Group",
     "GroupError",
+    "Handle",
     "InvalidArgumentError",
     "InvalidClusterError",
     "InvalidKeyError",
@@ -70,6 +85,8 @@ __all__ = [
     "NotRegisteredError",
     "Record",
     "RegistryConflict",
+    "Scope",
+    "ScopeSnapshot",
     "ShardTimeoutError",
     "Status",
     "StoppedError",

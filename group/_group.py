@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self, TypedDict, Unpack, overload
+from typing import ClassVar, Self, TypedDict, Unpack, overload
 
 from actors import (
     Actor,
@@ -47,7 +47,6 @@ from group._watching import Watching
 from transport import Node
 
 STOP_TIMEOUT = 5.0
-KIND = "group"
 
 _numbers = itertools.count(1)
 
@@ -71,6 +70,9 @@ class Group(Watching, Dispatching, Operating, Picking):
     Writes go to this node's tables and travel to the peers; reads are of this node's
     view, without waiting. See the package's documentation for what that promises.
     """
+
+    kind: ClassVar[str] = "group"
+    instance_class: ClassVar[type[Instance]] = Instance
 
     def __init__(self, instance: Instance, *, owns_node: bool) -> None:
         """Made by `start`."""
@@ -102,7 +104,7 @@ class Group(Watching, Dispatching, Operating, Picking):
             home, owns = Node.start(_private_name(), listen=None), True
         else:
             home, owns = node, False
-        group = cls(Instance(config, home), owns_node=owns)
+        group = cls(cls.instance_class(config, home), owns_node=owns)
         try:
             running.add(group)
             group._begin()
@@ -121,7 +123,7 @@ class Group(Watching, Dispatching, Operating, Picking):
         # A link may be up before the call returns.
         instance.node.open_channel(
             instance.config.name,
-            KIND,
+            self.kind,
             router.params(),
             router,
             made=instance.use_channel,

@@ -20,19 +20,19 @@ class Running:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._groups: dict[tuple[NodeId, str], Group] = {}
+        self._groups: dict[tuple[NodeId, str, str], Group] = {}
 
     def add(self, group: Group) -> None:
         with self._lock:
-            if (group.node.id, group.name) in self._groups:
+            if _key(group) in self._groups:
                 raise AlreadyStartedError(group.name, group.node.name)
-            self._groups[(group.node.id, group.name)] = group
+            self._groups[_key(group)] = group
 
     def discard(self, group: Group) -> None:
         with self._lock:
             # One that was refused has the name of the one that runs.
-            if self._groups.get((group.node.id, group.name)) is group:
-                del self._groups[(group.node.id, group.name)]
+            if self._groups.get(_key(group)) is group:
+                del self._groups[_key(group)]
 
     def named(self, name: str, node: Node | None) -> list[Group]:
         with self._lock:
@@ -40,7 +40,8 @@ class Running:
         return [
             group
             for group in groups
-            if group.name == name and (node is None or group.node is node)
+            if (group.kind, group.name) == ("group", name)
+            and (node is None or group.node is node)
         ]
 
     def forked(self) -> None:
@@ -49,6 +50,10 @@ class Running:
         for group in self._groups.values():
             group.forked()
         self._groups = {}
+
+
+def _key(group: Group) -> tuple[NodeId, str, str]:
+    return group.node.id, group.kind, group.name
 
 
 running = Running()

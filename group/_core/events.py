@@ -115,3 +115,10 @@ class Found(NamedTuple):
 
     group: str
     refs: tuple[AnyRef, ...]
+
+
+class FoundOne(NamedTuple):
+    """The group of a scope that a name has led to, and the actor chosen from it."""
+
+    group: str
+    ref: AnyRef
