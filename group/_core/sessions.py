@@ -19,7 +19,6 @@ from group._core.outbound import Outbound
 from group._core.peers import Peer
 from group._core.requests import LinkDown, LinkUp, PeerDown
 from group._core.turn import Turn
-from transport import NodeId
 
 
 class Sessions:
@@ -127,7 +126,3 @@ class Sessions:
         if not peer.behind:
             fenced = Fenced(self.following.shard, message.id)
             self.turn.send(peer.token, fenced)
-
-    def known(self) -> set[NodeId]:
-        """Return every peer that is linked or may come back."""
-        return {peer.node for peer in self.peers.values()}

@@ -287,7 +287,7 @@ class TestLinks:
         assert bench.owner("key") is None
         bench.do(ask.PeerDown(THERE, "lost"))
 
-        assert bench.shard.sessions.known() == set()
+        assert bench.shard.sessions.peers == {}
 
     def test_a_link_ends_once_and_its_peer_may_end_later(self) -> None:
         bench = Bench()

@@ -19,8 +19,6 @@ Address = Annotated[str, msgspec.Meta(max_length=300)]
 Words = Annotated[str, msgspec.Meta(max_length=256)]
 Word = Annotated[str, msgspec.Meta(max_length=64)]
 Value = Annotated[str, msgspec.Meta(max_length=1024)] | U63
-MAX_PARAMS = 32
-MAX_HINTS = 1024
 
 
 class _Message(

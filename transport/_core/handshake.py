@@ -39,7 +39,6 @@ SEALED = 1
 TLS = 2
 
 _HEAD = struct.Struct(">4sBH")
-_MAC_BYTES = 32
 _TOKEN_MASK = (1 << 63) - 1
 _STRANGERS = {
     b"GET ": "HTTP",
