@@ -1,7 +1,9 @@
 """Faults to plant, and the smallest scope in which each shows."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
+from group._core.hlc import Clock
 from group._core.peers import Peer
 from group._core.sessions import Sessions
 from tests.search.scope import Scope
@@ -23,6 +25,11 @@ def no_link_fence(patch: Patch) -> None:
     patch.setattr(Sessions, "find", find_any)
 
 
+def clocks_see_nothing(patch: Patch) -> None:
+    """Stamps do not follow causes."""
+    patch.setattr(Clock, "see", lambda self, stamp, wall_ms: True)
+
+
 class Planted(NamedTuple):
     """A rule to take away, where, and the invariant that a path then breaks.
 
@@ -40,26 +47,45 @@ LEAVING = Scope(calls=1, leaves=1)
 CUTTING = Scope(calls=1, cuts=1)
 CRASHING = Scope(calls=1, crashes=1)
 FAILING = Scope(calls=1, failures=1)
-TWO_CALLS = Scope()
+CALLING = Scope()
 FENCED = Scope(calls=1, fences=1, cuts=1)
+FULL = Scope(calls=1, fills=1)
+ROW_BY_ROW = Scope(calls=3, failures=1)
+FOUR_CALLS = Scope(calls=4, actors=1)
+NEW = Scope(leaves=1, linked=False)
 
 FAULTS = {
     fault.plant.__name__: fault
     for fault in (
+        # Links
         Planted(no_link_fence, CRASHING, "A1", 9),
-        Planted(followers.additive_snapshot, Scope(calls=3, failures=1), "A1", 3),
+        Planted(owners.resume_where_we_were, CUTTING, "I2", 2),
+        Planted(owners.full_links_are_forgotten, FULL, "I2", 2),
+        Planted(owners.fence_overtakes, FENCED, "F1", 9),
+        # Clusters
         Planted(followers.leave_keeps_cursor, LEAVING, "A1", 3),
         Planted(followers.close_keeps_rows, LEAVING, "I2", 2),
+        Planted(followers.catalogue_keeps_rows, replace(LEAVING, cuts=1), "I2", 3),
+        Planted(followers.unknown_cursor_fits_all, replace(LEAVING, calls=2), "A1", 6),
+        Planted(owners.catalogue_only_when_ready, NEW, "I4", 2),
+        # Claims
+        Planted(clocks_see_nothing, replace(CUTTING, calls=2), "A4", 6),
+        Planted(owners.arrival_decides, CALLING, "I3", 2),
+        Planted(owners.losers_stay, CALLING, "I3", 2),
+        Planted(owners.loser_goes_silently, CALLING, "A1", 2),
+        Planted(owners.condemned_may_register, FOUR_CALLS, "A3", 9),
+        Planted(owners.ends_leave_rows, Scope(calls=3), "I2", 3),
+        # Nodes and shards that crash
         Planted(followers.keep_rows_of_the_dead, CRASHING, "I2", 2),
-        Planted(owners.arrival_decides, TWO_CALLS, "I3", 2),
-        Planted(owners.losers_stay, TWO_CALLS, "I3", 2),
-        Planted(owners.loser_goes_silently, TWO_CALLS, "A1", 2),
-        Planted(owners.resume_where_we_were, CUTTING, "I2", 2),
+        Planted(followers.additive_snapshot, ROW_BY_ROW, "A1", 3),
         Planted(owners.restart_keeps_head, FAILING, "A1", 1),
-        Planted(owners.fence_overtakes, FENCED, "F1", 9),
-        Planted(owners.full_links_are_forgotten, Scope(calls=1, fills=1), "I2", 2),
-        Planted(
-            owners.catalogue_only_when_ready, Scope(leaves=1, linked=False), "I4", 2
-        ),
+        Planted(owners.restart_keeps_view, FAILING, "I2", 1),
+        Planted(owners.restart_keeps_watches, replace(FAILING, calls=2), "I2", 2),
+        Planted(owners.restart_forgets_evictions, replace(FAILING, calls=2), "I3", 6),
+        Planted(owners.restarted_answers_fences, replace(FAILING, fences=1), "F1", 3),
+        # Monitors
+        Planted(followers.meta_alone_is_no_news, CALLING, "A5", 2),
+        Planted(followers.loser_is_not_unregistered, CALLING, "A5", 2),
+        Planted(followers.a_peer_down_is_not_told, CRASHING, "A5", 2),
     )
 }

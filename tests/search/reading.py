@@ -60,9 +60,16 @@ def _at_an_end(universe: Universe, world: World, step: Step) -> str:
         return f"{len(coming)} frames from {other} to {who} are lost"
     if coming[0] == UP:
         return f"{who} is linked to {other} by {wire_.token}"
-    message = wire.decode(coming[0])
+    message = _read(coming[0])
     late = "late " if wire_.ends[end] == OVER else ""
     fails = ""
     if step.kind == "fail_take":
         fails = f"; its shard fails after {step.deed[1]} steps"
     return f"{who} takes {late}from {other} by {wire_.token}: {message}{fails}"
+
+
+def _read(body: bytes) -> object:
+    try:
+        return wire.decode(body)
+    except wire.MessageError:
+        return body
