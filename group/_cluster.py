@@ -13,6 +13,7 @@ from group._core.events import Entry, Record
 from group._core.keys import ALL, Pattern
 from group._errors import StoppedError
 from group._reads import Extract, Kind
+from transport import ForkError
 
 if TYPE_CHECKING:
     from group._group import Group
@@ -43,8 +44,8 @@ class Cluster:
         trace: TracebackType | None,
     ) -> None:
         if self._ours:
-            # The group's end was the end of its clusters.
-            with suppress(StoppedError):
+            # The group's end was the end of its clusters, and a forked child has none.
+            with suppress(StoppedError, ForkError):
                 self.group.disconnect(self.name)
 
     def __repr__(self) -> str:
