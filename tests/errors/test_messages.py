@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -121,8 +120,18 @@ def test_a_peer_that_takes_no_pickle_is_named(host: Node) -> None:
         assert far.ask("heard", timeout=5) == ["{'plain': [1, 2]}"]
 
 
-def quick(name: str, **options: Any) -> Node:  # noqa: ANN401 - as Node.start
-    return Node.start(name, cookie=SECRET, heartbeat=0.1, lease=0.5, **options)
+def quick(
+    name: str, *, join: str = "", grace: float = 2.0, queue_bytes: int = 1 << 24
+) -> Node:
+    return Node.start(
+        name,
+        cookie=SECRET,
+        join=join,
+        heartbeat=0.1,
+        lease=0.5,
+        grace=grace,
+        queue_bytes=queue_bytes,
+    )
 
 
 def test_a_node_that_is_suspect_or_down_fails_at_once() -> None:
