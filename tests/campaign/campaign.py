@@ -2,10 +2,8 @@
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
@@ -14,8 +12,8 @@ from tests.campaign import checker
 from tests.campaign.faults import LINKS, RATE, Fault, plan
 from tests.campaign.processes import Host, HungError, Life
 from tests.campaign.proxy import Gate, Sky, Weather, free_ports
-from tests.campaign.state import GRACE, HANDSHAKE, HEARTBEAT, LEASE, Seen, Slow
-from transport._core import backoff
+from tests.campaign.state import GRACE, HEARTBEAT, LEASE, Seen, Slow
+from tests.campaign.tally import AGREE_TIME, LINK_TIME, Tally
 
 T = TypeVar("T")
 
@@ -25,11 +23,6 @@ EPISODE = 5.0
 AFTER = 1.0
 """Seconds after which those that last are healed."""
 
-LINK_TIME = LEASE + HANDSHAKE + backoff.LONGEST
-"""Seconds after which all are linked again: a dead link is noticed, a dial that hangs
-is given up, and the next one comes."""
-
-AGREE_TIME = 3 * HEARTBEAT
 PATIENCE = 5
 """How often those times may pass on a busy machine."""
 
@@ -39,54 +32,6 @@ LOOK_AGAIN = 0.05
 
 class ViolationError(Exception):
     """Something that must hold does not."""
-
-
-@dataclass
-class Tally:
-    """What a campaign has done and measured."""
-
-    episodes: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    evictions: int = 0
-    lives: int = 0
-    linked: list[float] = field(default_factory=list)
-    agreed: list[float] = field(default_factory=list)
-    slowest: tuple[float, str] = (0.0, "none")
-    open_rows: int = 0
-    lags: int = 0
-    rows: int = 0
-
-    @property
-    def calls(self) -> int:
-        return self.outcomes.total()
-
-    def note(self, took: float, what: str) -> None:
-        """Remember the slowest of the calls that need no peer."""
-        self.slowest = max(self.slowest, (took, what))
-
-    def __str__(self) -> str:
-        took, what = self.slowest
-        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.faults.items()))
-        ends = ", ".join(f"{what} {n}" for what, n in sorted(self.outcomes.items()))
-        return (
-            f"{self.episodes} episodes, {self.faults.total()} faults ({kinds})\n"
-            f"{self.lives} lives of nodes, {self.evictions} evictions, "
-            f"{self.rows} rows checked, {self.open_rows} of them uncertain, "
-            f"{self.lags} lags\n"
-            f"links up after {_spread(self.linked)} (stated {LINK_TIME:g} s), "
-            f"agreed {_spread(self.agreed)} later (stated {AGREE_TIME:g} s)\n"
-            f"{self.calls} calls, slowest that needs no peer: {what} {took:.3f} s\n"
-            f"calls by end: {ends}"
-        )
-
-
-def _spread(times: list[float]) -> str:
-    if not times:
-        return "-"
-    ordered = sorted(times)
-    middle = ordered[len(ordered) // 2]
-    return f"{middle:.2f} s (most {ordered[-1]:.2f} s)"
 
 
 class Campaign:
@@ -108,7 +53,7 @@ class Campaign:
         self._healing = asyncio.Event()
         ports = free_ports()
         self._hosts = {
-            name: Host(Gate(name, self._sky), folder, ports, rate)
+            name: Host(Gate(name, next(ports), self._sky), folder, ports, rate)
             for name in "abcde"[:nodes]
         }
         self._base: dict[tuple[str, int], tuple[int, int]] = {}

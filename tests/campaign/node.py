@@ -16,7 +16,7 @@ from actors import ActorDeadError, AnyRef, Timeout, start_ready
 from group import Group
 from tests.campaign.beliefs import Line, Owner
 from tests.campaign.folding import Reader, Watcher
-from tests.campaign.people import CLERKS, Clerk, Driver, Town
+from tests.campaign.people import CLERKS, Clerk, Driver
 from tests.campaign.state import (
     GRACE,
     HANDSHAKE,
@@ -29,6 +29,7 @@ from tests.campaign.state import (
     Row,
     Seen,
 )
+from tests.campaign.town import Town
 from transport import Node, State
 
 QUIET_TIME = 8.0

@@ -5,6 +5,7 @@ direction between each two nodes has a weather of its own, whoever has dialled.
 """
 
 import asyncio
+import random
 import socket
 import struct
 from collections.abc import Iterator
@@ -15,6 +16,10 @@ from transport._core import handshake
 
 HOST = "127.0.0.1"
 CHUNK = 65_536
+PORTS = (12_000, 32_000)
+"""None of those that the system gives to callers, so that a node's is not taken while
+it is dead."""
+
 WAITING = 64
 """Chunks that wait in one direction before the sender feels it."""
 
@@ -232,7 +237,7 @@ class Sky:
 class Gate:
     """The address under which others reach one node, through all its lives."""
 
-    def __init__(self, name: str, sky: Sky) -> None:
+    def __init__(self, name: str, port: int, sky: Sky) -> None:
         self.name = name
         self._sky = sky
         self._tasks: set[asyncio.Task[None]] = set()
@@ -240,8 +245,7 @@ class Gate:
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._target: tuple[str, int] | None = None
-        with _listening(0) as found:
-            self.port: int = found.getsockname()[1]
+        self.port = port
 
     @property
     def address(self) -> str:
@@ -362,6 +366,9 @@ def _close(sock: socket.socket, *, abort: bool) -> None:
 def free_ports() -> Iterator[int]:
     """Yield ports that nobody listens on."""
     while True:
-        with _listening(0) as found:
-            port: int = found.getsockname()[1]
+        port = random.SystemRandom().randrange(*PORTS)
+        try:
+            _listening(port).close()
+        except OSError:
+            continue
         yield port
