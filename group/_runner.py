@@ -54,6 +54,8 @@ class Crashed:
         self.error = error
 
 
+_BUSY = object()
+_WITHOUT_WAITING = (False,)
 _CLOSED = Crashed(RuntimeError("the shard is not running"))
 
 
@@ -180,12 +182,8 @@ class Runner:
 
     def post(self, message: object, done: Answered | None = None) -> None:
         """Hand a message in; `done` gets the answer, maybe in the turn: be quick."""
-        if self._enter():
-            try:
-                self._work(_Work(message, done))
-            finally:
-                self._leave()
-        else:
+        work = _Work(message, done)
+        if self._lend(message, work) is _BUSY:
             self.enqueue(message, done)
             self._wake()
 
@@ -206,11 +204,9 @@ class Runner:
         Raises:
             Timeout: None came in time. The request carries a deadline of its own.
         """
-        if self._enter():
-            try:
-                return self._run(message)
-            finally:
-                self._leave()
+        answer = self._lend(message)
+        if answer is not _BUSY:
+            return answer
         answered: Future[object] = Future()
         self.enqueue(message, answered.set)
         self._wake()
@@ -228,21 +224,39 @@ class Runner:
 
     # Turns
 
-    def _enter(self) -> bool:
-        """Take the turn if the shard is idle."""
+    def _lend(self, message: object, work: _Work | None = None) -> object:
+        """Run a turn on this thread if the shard is idle, else return `_BUSY`.
+
+        The thread may be the main one, in which Ctrl-C raises between any two calls,
+        and at the beginning of any function of Python's. A turn that is not given back
+        stops the shard for ever.
+        """
         if self._queue or self._core is None:
-            return False
-        if not self._turn.acquire(blocking=False):
-            return False
-        if not self._queue and self._core is not None:
-            return True
-        self._turn.release()
-        return False
+            return _BUSY
+        answer: object = _BUSY
+        tokens: set[int] = set()
+        taken: list[bool] = []
+        try:
+            # One call: nothing comes between the taking and the noting of it.
+            taken.extend(map(self._turn.acquire, _WITHOUT_WAITING))
+            if taken[0] and not self._queue and self._core is not None:
+                answer = self._work(work) if work else self._run(message)
+                # What an interrupted turn has queued is written after the next one.
+                tokens, self._to_flush = self._to_flush, tokens
+        finally:
+            if taken and taken[0]:
+                self._turn.release()
+        self._follow_up(tokens)
+        return answer
 
     def _leave(self, *, wake: bool = True) -> None:
-        """Give the turn back, then write what it has queued on the links."""
+        """Give the turn back, on the shard's own thread, which nobody interrupts."""
         tokens, self._to_flush = self._to_flush, set()
         self._turn.release()
+        self._follow_up(tokens, wake=wake)
+
+    def _follow_up(self, tokens: set[int], *, wake: bool = True) -> None:
+        """After a turn, write what it has queued on the links."""
         if tokens:
             self._world.flush(tokens)
         # Whoever queued meanwhile has woken the shard's thread, but that may have
@@ -250,13 +264,14 @@ class Runner:
         if wake and self._queue:
             self._wake()
 
-    def _work(self, work: _Work) -> None:
+    def _work(self, work: _Work) -> object:
         answer = self._run(work.message)
         if isinstance(answer, Crashed) and self._repeats(work):
             # At the head, where it was, for the next shard.
             self._queue.appendleft(work)
         elif work.done is not None:
             work.done(answer)
+        return answer
 
     def _repeats(self, work: _Work) -> bool:
         if work.again or self._closed:
