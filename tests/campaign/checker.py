@@ -163,10 +163,11 @@ def ends(all_: Collected) -> Iterator[str]:
 
 
 def _eviction(all_: Collected, loser: Owner, key: str, winner: Owner) -> Iterator[str]:
+    friends = _friends(all_, loser)
+    if any(_was_evicted(all_, friend, key, winner) for friend in friends):
+        # Links spread a reason, also to the winner's own node.
+        return
     if key not in all_.lives[loser[:2]].claimed.get(loser[2], ()):
-        if any(_was_evicted(all_, friend, key) for friend in _friends(all_, loser)):
-            # Links spread a reason.
-            return
         yield f"A3 {loser} was evicted from {key}, which it never claimed"
     theirs = all_.lives.get(winner[:2])
     if theirs is None or key not in theirs.claimed.get(winner[2], ()):
@@ -194,10 +195,11 @@ def _friends(all_: Collected, owner: Owner) -> Iterator[Owner]:
                 yield name, life, n
 
 
-def _was_evicted(all_: Collected, owner: Owner, key: str) -> bool:
+def _was_evicted(all_: Collected, owner: Owner, key: str, winner: Owner) -> bool:
     beliefs = all_.lives.get(owner[:2])
     ends = [] if beliefs is None else beliefs.ends.get(owner[2], [])
-    return any((line.reason, line.key) == ("conflict", key) for line in ends)
+    fate = ("conflict", key, winner)
+    return any((line.reason, line.key, line.other) == fate for line in ends)
 
 
 def _owned(all_: Collected, place: Place, winner: Owner) -> Iterator[str]:

@@ -402,6 +402,9 @@ def test_an_actor_may_share_the_fate_of_one_that_was_evicted(tmp_path: Path) -> 
     (line,) = all_.lives["a", life_of("a")].ends[11]
     beliefs = all_.lives["b", life_of("b")]
     beliefs.apply(Line(0.0, "start", 50))
+    # That it once wanted the key itself makes it no victim of its own node.
+    beliefs.apply(Line(0.0, "puts", 50, key=line.key, version=1))
+    beliefs.apply(Line(0.0, "refused", 50))
     beliefs.apply(Line(0.0, "links", 50, other=("a", life_of("a"), 11)))
 
     beliefs.apply(
