@@ -40,6 +40,7 @@ from group._errors import (
     StreamClosedError,
 )
 from group._group import Group, child_spec, get
+from group._nomad import NomadSupervisor
 from group._reasons import RegistryConflict
 from group._scope import Scope
 from group._scope_calls import CallbackHandle, Handle
@@ -78,6 +79,7 @@ __all__ = [
     "Meta",
     "NoProcessError",
     "NoSuchGroupError",
+    "NomadSupervisor",
     "NotConnectedError",
     "NotJoinedError",
     "NotLocalError",
