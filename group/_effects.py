@@ -125,6 +125,6 @@ class Effects:
             cluster=effect.cluster or None,
             loser=loser,
             winner=winner.ref,
-            node=effect.winner.origin.name,
+            winner_node=effect.winner.origin.name,
         )
         stop_with(loser, RegistryConflict(effect.key, winner.ref, winner.meta))

@@ -355,6 +355,9 @@ def test_of_two_owners_the_newer_stays_and_the_other_is_told(
             ("registered", True, None),
         ]
         assert "registry_conflict" in caplog.text
+        # The line is of the loser's node, and names the winner's.
+        assert f" node={ga.node.name} " in caplog.text
+        assert f" winner_node={gb.node.name}" in caplog.text
 
 
 def test_a_third_node_hears_of_the_conflict() -> None:
