@@ -19,7 +19,7 @@ from tests.search.world import Universe
 ANY = 10**6
 WHICH = st.integers(0, 10**4)
 KINDS = ("tick", "notice", "lose", "connect", "leave", "do", "settle", "fill")
-FAULTS = ("cut", "crash", "start", "crash", "start", "fail", "fail_take")
+FAULTS = ("cut", "crash", "start", "crash", "start", "fail", "fail_take", "fail_run")
 
 
 class Cores(RuleBasedStateMachine):

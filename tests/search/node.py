@@ -122,10 +122,7 @@ class Node:
 
     def run(self) -> None:
         """Let the shard do the first thing that it was told."""
-        message = self.inbox.pop(0)
-        self._turn(message)
-        if isinstance(message, ask.CloseCluster):
-            self._decide(ask.Closed((message.cluster,)))
+        self._turn(self.inbox.pop(0))
 
     def _decide(self, message: object, *, later: bool = False) -> None:
         for effect in self.directory.step(message):
@@ -220,11 +217,16 @@ class Node:
         try:
             found = self.shard.step(message, 0.0, WALL)
         except PlannedCrashError:
-            self._fail()
+            self._fail(message)
             return None
         answer = self._carry_out(found)
         self._judge()
+        self._closed(message)
         return answer
+
+    def _closed(self, message: object) -> None:
+        if isinstance(message, ask.CloseCluster):
+            self._decide(ask.Closed((message.cluster,)))
 
     def _carry_out(self, found: list[effects.Effect]) -> object:
         answers: list[object] = []
@@ -288,7 +290,7 @@ class Node:
         fuse.remove()
         self._fuse = None
 
-    def _fail(self) -> None:
+    def _fail(self, message: object) -> None:
         """Put a new shard over the tables of the one that has failed."""
         if self._fuse is not None:
             self._fuse.remove()
@@ -296,8 +298,12 @@ class Node:
         # Its callers know that their fences are void.
         self.ghosts.promised.clear()
         self.shard = self._new_shard()
+        unheard = [message, *self.inbox]
         self.inbox = [m for m in self.inbox if not is_outdated_by_rebuild(m)]
         self._turn(self.directory.rebuild())
+        for each in unheard:
+            # What the old one was told to close, the new one has not even opened.
+            self._closed(each)
 
 
 def entry(row: Row) -> Entry:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from group._core.hlc import Clock
 from group._core.peers import Peer
 from group._core.sessions import Sessions
-from tests.search.scope import Scope
+from group._core.shard import Shard
+from tests.search.scope import SCOPES, Scope
 from tests.sim import faults_of_followers as followers
 from tests.sim import faults_of_owners as owners
 from tests.sim.planting import Patch, Planter
@@ -28,6 +29,11 @@ def no_link_fence(patch: Patch) -> None:
 def clocks_see_nothing(patch: Patch) -> None:
     """Stamps do not follow causes."""
     patch.setattr(Clock, "see", lambda self, stamp, wall_ms: True)
+
+
+def rebuild_keeps_clusters(patch: Patch) -> None:
+    """A shard that failed when a cluster was left believes that it is in it."""
+    patch.setattr(Shard, "_match_clusters", lambda self, own: None)
 
 
 class Planted(NamedTuple):
@@ -83,6 +89,7 @@ FAULTS = {
         Planted(owners.restart_keeps_watches, replace(FAILING, calls=2), "I2", 2),
         Planted(owners.restart_forgets_evictions, replace(FAILING, calls=2), "I3", 6),
         Planted(owners.restarted_answers_fences, replace(FAILING, fences=1), "F1", 3),
+        Planted(rebuild_keeps_clusters, SCOPES["failing_leave"], "R2", 2),
         # Monitors
         Planted(followers.meta_alone_is_no_news, CALLING, "A5", 2),
         Planted(followers.loser_is_not_unregistered, CALLING, "A5", 2),

@@ -50,6 +50,7 @@ SCOPES = {
     "crash": Scope(crashes=1, ticks=1),
     "leave": Scope(leaves=1, ticks=1),
     "failure": Scope(failures=1, ticks=1),
+    "failing_leave": Scope(failures=1, leaves=1, calls=1),
     "fence": Scope(fences=1, cuts=1, calls=1),
     "fill": Scope(fills=1, fences=1, cuts=1),
     "new": Scope(ticks=1, linked=False),

@@ -32,6 +32,7 @@ class Universe:
         self._apply: dict[str, Callable[[World, Step], World | None]] = {
             "call": self._call,
             "fail": self._call,
+            "fail_run": self._fail_run,
             "do": self._do,
             "tick": self._tick,
             "beat": self._beat,
@@ -102,6 +103,9 @@ class Universe:
     def _steps_of_node(self, i: int, state: State, left: Left) -> Iterator[Step]:
         if state.waiting:
             yield Step("do", (i,), ("run",))
+            if left.failures:
+                for fuse in FUSES:
+                    yield Step("fail_run", (i,), ("failing", fuse, "run"))
         for n in state.doomed:
             yield Step("do", (i,), ("end", n))
         for node in state.given_up:
@@ -116,7 +120,7 @@ class Universe:
     def _calls(self, i: int, state: State, left: Left) -> Iterator[Step]:
         for call in state.calls:
             yield Step("call", (i,), call)
-            if left.failures and not state.waiting:
+            if left.failures:
                 for fuse in FUSES:
                     yield Step("fail", (i,), ("failing", fuse, *call))
 
@@ -201,8 +205,9 @@ class Universe:
                 pairs[p] = self.pairs.of(pair.put(w, longer))
 
     def _spend(self, world: World, **what: object) -> World:
-        left = self.lefts[world.left]._replace(**what)  # type: ignore[arg-type]
-        return world._replace(left=self.lefts.of(left))
+        fields = self.lefts[world.left]._asdict()
+        fields.update(what)
+        return world._replace(left=self.lefts.of(Left(**fields)))
 
     def _do(self, world: World, step: Step) -> World:
         return self._act(world, step.at[0], step.deed)[0]
@@ -215,6 +220,11 @@ class Universe:
                 return None
             return self._spend(after, calls=left.calls - 1, failures=left.failures - 1)
         return None if after == world else self._spend(after, calls=left.calls - 1)
+
+    def _fail_run(self, world: World, step: Step) -> World | None:
+        after, burnt = self._act(world, step.at[0], step.deed)
+        failures = self.lefts[world.left].failures
+        return self._spend(after, failures=failures - 1) if burnt else None
 
     def _tick(self, world: World, step: Step) -> World:
         i = step.at[0]
