@@ -83,9 +83,9 @@ class Instance:
         self.waiting: set[threading.Event] = set()
         # Set when a cluster whose lease was being judged has been decided about.
         self.decided = threading.Condition()
-        # Refs of the registry's and the sweeper's current actors, by child id.
-        # Not by node and name alone: an interpreter may run two nodes of one name, and
-        # start a group again before the actors of its last life have ended.
+        # Names of the registry's and the sweeper's current actors. Not made of node
+        # and name alone: an interpreter may run two nodes of one name, and start a
+        # group again before the actors of its last life have ended.
         number = next(_numbers)
         self.registry_name = f"{config.name}/monitors@{node.name}/{number}"
         self.sweeper_name = f"{config.name}/leases@{node.name}/{number}"

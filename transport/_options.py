@@ -14,14 +14,20 @@ class NodeOptions(TypedDict, total=False):
     """What `Node.start` takes by name. Durations in seconds.
 
     Keys:
-        listen: host:port; port 0 takes a free one; None talks to nobody.
-        advertise: host:port under which peers reach this node.
-        join: host:port or dns://host:port, one or several.
+        listen: host:port; port 0 takes a free one; None talks to nobody. If not
+            given, GROUP_LISTEN or 127.0.0.1:0.
+        advertise: host:port under which peers reach this node, if that is not where
+            it listens; if not given, GROUP_ADVERTISE.
+        join: host:port or dns://host:port, one or several; those of GROUP_JOIN come
+            on top.
         tls: Files of certificate, key and authority; links are encrypted.
         cookie: The cluster's secret, at least 32 bytes; a tuple while it is changed.
-        heartbeat: Between two signs of life.
-        lease: Silence after which a link is cut; at least three heartbeats.
-        grace: How long a peer without a link may take to come back.
+            If not given, GROUP_COOKIE, the file GROUP_COOKIE_FILE, or ~/.group/cookie,
+            which is made when it is not there.
+        engine: What carries the frames; "tcp" is all there is.
+        heartbeat: Between two signs of life; 1.
+        lease: Silence after which a link is cut, at least three heartbeats; 5.
+        grace: How long a peer without a link may take to come back; 2.
         hidden: Others do not speak of this node, nor it of them.
         insecure: No cookie; loopback addresses only.
         allow_plaintext_network: Links over a network may be read by it.

@@ -11,6 +11,7 @@ DEFAULT_NODE = "127.0.0.1:7946"
 STOP_TIMEOUT = 2.0
 STEP_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 5.0
+COOKIE_HELP = "the secret that all nodes share (GROUP_COOKIE, ~/.group/cookie)"
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,10 +72,13 @@ def _start(one: argparse.ArgumentParser) -> None:
         help="a node that runs already, or dns://host:port; may be repeated",
     )
     one.add_argument(
-        "--group", metavar="NAME", default=DEFAULT_GROUP, help="(%(default)s)"
+        "--group",
+        metavar="NAME",
+        default=DEFAULT_GROUP,
+        help="what the nodes share (%(default)s)",
     )
     one.add_argument("--shards", type=_whole, help="equal on all nodes (8)")
-    one.add_argument("--cookie-file", metavar="FILE", help="(~/.group/cookie)")
+    one.add_argument("--cookie-file", metavar="FILE", help=COOKIE_HELP)
     one.add_argument(
         "--heartbeat", type=_seconds, metavar="S", help="between signs of life (1.0)"
     )
@@ -95,7 +99,10 @@ def _start(one: argparse.ArgumentParser) -> None:
         help="called with the group; returns specs of children, a ref, or None",
     )
     one.add_argument(
-        "--log", choices=("info", "verbose", "off"), default="off", help="(%(default)s)"
+        "--log",
+        choices=("info", "verbose", "off"),
+        default="off",
+        help="what stderr gets beside warnings (%(default)s)",
     )
     one.add_argument(
         "--stop-timeout",
@@ -132,19 +139,25 @@ def _argument(one: argparse.ArgumentParser, name: str) -> None:
 
 def _target(one: argparse.ArgumentParser) -> None:
     one.add_argument(
-        "--node", metavar="HOST:PORT", default=DEFAULT_NODE, help="(%(default)s)"
+        "--node",
+        metavar="HOST:PORT",
+        default=DEFAULT_NODE,
+        help="the node to ask, where it listens (%(default)s)",
     )
     one.add_argument(
-        "--group", metavar="NAME", default=DEFAULT_GROUP, help="(%(default)s)"
+        "--group",
+        metavar="NAME",
+        default=DEFAULT_GROUP,
+        help="what the nodes share (%(default)s)",
     )
-    one.add_argument("--cookie-file", metavar="FILE", help="(~/.group/cookie)")
-    one.add_argument("--json", action="store_true", help="for programs")
+    one.add_argument("--cookie-file", metavar="FILE", help=COOKIE_HELP)
+    one.add_argument("--json", action="store_true", help="write the same for programs")
     one.add_argument(
         "--timeout",
         type=_seconds,
         metavar="S",
         default=ANSWER_TIMEOUT,
-        help="(%(default)s)",
+        help="how long to wait for its answer (%(default)s)",
     )
 
 
