@@ -17,6 +17,9 @@ from transport._link import Link
 from transport._log import log
 from transport._tls import Secured
 
+# A step of the wall clock, in seconds; less is the work of those who keep it right.
+JUMP_WORTH_A_WARNING = 1.0
+
 
 class _EndsLink:
     """Ends a link for whatever is raised, so that it does not end all others."""
@@ -61,6 +64,8 @@ class Switchboard:
         self._inbound = inbound
         self._channels = channels
         self._tick_at = 0.0
+        # How far the wall clock is ahead of the monotonic one.
+        self._lead = clock.wall() - clock.monotonic()
 
     def tick(self) -> float:
         """Let time pass, after sockets were read; return how long to wait."""
@@ -68,6 +73,7 @@ class Switchboard:
         if now < self._tick_at and not self._exchange.stirred:
             return self._tick_at - now
         self._doors.tick(now)
+        self._judge_clock(now)
         for link in list(self._exchange.links.values()):
             if link.paused:
                 self._exchange.heard(link)
@@ -76,6 +82,20 @@ class Switchboard:
         self._exchange.stirred = False
         self._tick_at = now + wait
         return wait
+
+    def _judge_clock(self, now: float) -> None:
+        """Say so when the wall clock was set: claims are as old as it says."""
+        lead = clock.wall() - now
+        jump, self._lead = lead - self._lead, lead
+        if abs(jump) > JUMP_WORTH_A_WARNING:
+            where = "forward" if jump > 0 else "back"
+            log.warning(
+                "clock_was_set",
+                node=self._exchange.me,
+                seconds=round(jump, 1),
+                words=f"the wall clock was set {abs(jump):.0f} s {where}; conflicts "
+                "with other nodes will be biased",
+            )
 
     def heard(self, link: Link) -> None:
         """Bytes came."""

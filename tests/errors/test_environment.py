@@ -5,6 +5,7 @@ import io
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from actors import ActorDeadError, NodeDown, kill, mailbox, whereis
 from group import Event, Group, StoppedError
 from tests.errors.guests import START_LIMIT, guest
 from tests.group.people import PATIENCE, event_of, groups, listeners, settle
-from tests.transport.strangers import SECRET
+from tests.transport.strangers import SECRET, warnings
 from tests.waiting import eventually
 from transport import Node, NodeDownError, NodeLost
 
@@ -50,6 +51,30 @@ def test_a_wall_clock_that_jumps_moves_no_lease_and_no_order(
         # Nobody was given up for it.
         assert gb.nodes() == ["a"]
     assert stamps == sorted(set(stamps))
+
+
+@pytest.mark.parametrize(("jump", "where"), [(3600, "forward"), (-3600, "back")])
+def test_a_wall_clock_that_is_set_is_said_once_and_no_link_is_lost(
+    host: Node,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    jump: int,
+    where: str,
+) -> None:
+    def said() -> list[str]:
+        return [line for line in warnings(caplog) if "clock_was_set" in line]
+
+    with Node.start("b", cookie=SECRET, join=host.address) as b:
+        host.wait_peers(1, PATIENCE)
+        monkeypatch.setattr("transport._clock.wall", lambda: time.time() + jump)
+
+        eventually(lambda: len(said()) == 2, what="both nodes have said it")
+        for _ in range(20):
+            assert host.ping("b", timeout=5) < 5
+
+        assert len(said()) == 2
+        assert all(f"the wall clock was set 3600 s {where}" in line for line in said())
+        assert host.linked_id("b") == b.id
 
 
 @pytest.mark.slow
