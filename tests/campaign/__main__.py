@@ -33,7 +33,8 @@ def main() -> int:
     seed = random.SystemRandom().getrandbits(31) if given.seed is None else given.seed
     folder = Path(tempfile.mkdtemp(prefix="campaign-"))
     os.environ["GROUP_COOKIE"] = secrets.token_hex(32)
-    print(f"seed={seed} nodes={given.nodes} seconds={given.seconds:g}", flush=True)
+    numbers = f"seed={seed} nodes={given.nodes} seconds={given.seconds:g}"
+    print(f"{numbers} journals in {folder}", flush=True)
     campaign = Campaign(
         folder,
         nodes=given.nodes,
@@ -45,7 +46,10 @@ def main() -> int:
         asyncio.run(campaign.run(given.seconds))
     except ViolationError as violation:
         print(f"{campaign.tally}\nVIOLATION {violation}")
-        print(f"seed={seed} episode={campaign.tally.episodes} journals in {folder}")
+        print(
+            f"episode {campaign.tally.episodes}: {'; '.join(map(str, campaign.faults))}"
+        )
+        print(f"{numbers} journals in {folder}")
         return 1
     print(campaign.tally)
     shutil.rmtree(folder)

@@ -47,6 +47,8 @@ class Campaign:
         say: Callable[[str], None] = print,
     ) -> None:
         self.tally = Tally()
+        # Those of the last episode.
+        self.faults: list[Fault] = []
         self._random = random.Random(seed)
         self._say = say
         self._sky = Sky()
@@ -88,7 +90,7 @@ class Campaign:
             if host.absent:
                 await self._start(host)
         await self._all(lambda life: life.ask("resume"))
-        faults = plan(self._random, list(self._hosts), EPISODE)
+        faults = self.faults = plan(self._random, list(self._hosts), EPISODE)
         # Drawn here, so that the seed alone decides.
         fates = [(fault, self._random.getrandbits(31)) for fault in faults]
         loop = asyncio.get_running_loop()
