@@ -13,6 +13,7 @@ from group._core.messages import (
     BYTES_PER_FRAME,
     OPS_PER_FRAME,
     Beat,
+    DelOwner,
     Fence,
     Heads,
     Hello,
@@ -247,9 +248,21 @@ def _chunks(items: Sequence[_Item]) -> Iterator[list[_Item]]:
     size = 0
     for item in items:
         chunk.append(item)
-        size += 64 + len(getattr(item, "meta", b""))
+        size += _size(item)
         if len(chunk) >= OPS_PER_FRAME or size >= BYTES_PER_FRAME:
             yield chunk
             chunk, size = [], 0
     if chunk:
         yield chunk
+
+
+def _size(item: Op | Put) -> int:
+    """Return how many bytes an operation or a row takes at most."""
+    if isinstance(item, PutReg | PutGrp):
+        return 64 + _width(item.key) + _width(item.cls) + len(item.meta)
+    size = 64 + _width(item.reason.first) + _width(item.reason.second)
+    return size if isinstance(item, DelOwner) else size + _width(item.key)
+
+
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else 4 * len(text)

@@ -1,5 +1,8 @@
 """Own lanes to every peer: operations while the log reaches back, else a snapshot."""
 
+import pytest
+
+from actors import Crash
 from group._core import messages as wire
 from group._core import requests as ask
 from group._core.effects import Send, Settled
@@ -229,6 +232,29 @@ class TestFullLinks:
         sent = bench.link(1)
 
         assert kinds(sent).count("SnapRows") == 2
+
+    @pytest.mark.parametrize("letter", ["k", "\u00e9", "\u20ac", "\U0001f600"])
+    def test_frames_of_the_longest_keys_and_reasons_fit(self, letter: str) -> None:
+        """One that did not would crash the shard, and each that follows it."""
+        bench = Bench(log_size=10_000)
+        bench.link(1)
+        bench.do(ask.Blocked(1))
+        count = 1_200
+        for n in range(1, count + 1):
+            end = str(n).rjust(8, "/")
+            letters = (1024 - len(end)) // len(letter.encode())
+            bench.register(letter * letters + end, n)
+
+        bench.do(ask.Writable(1))
+        rows = [*bench.sent(1), *bench.link(2, YONDER)]
+        bench.do(ask.Blocked(1))
+        for n in range(1, count + 1):
+            bench.do(ask.ActorDown(n, Crash(letter * 9_999, letter * 9_999, "")))
+        bench.do(ask.Writable(1))
+
+        sent = [*rows, *bench.sent(1)]
+        assert {"Ops", "SnapRows"} <= set(kinds(sent))
+        assert max(len(wire.encode(message)) for message in sent) <= 1_000_000
 
 
 class TestBeats:
