@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=pykka.Actor)
 
+MAX_CLASS_NAME = 255
+"""Characters of a class's name that travel with refs; a made-up class may have more."""
+
 
 class ActorRef(pykka.ActorRef[A], Generic[A]):
     """A handle to an actor of this package; any thread may use it.
@@ -182,5 +185,5 @@ def actor_id(ref: AnyRef) -> int:
 
 
 def class_name(ref: AnyRef) -> str:
-    """Give the name of the actor's class."""
-    return ref.actor_class.__name__
+    """Give the name of the actor's class, cut to what other nodes take."""
+    return ref.actor_class.__name__[:MAX_CLASS_NAME]

@@ -1,5 +1,6 @@
 """Exit reasons cross the wire as words and texts."""
 
+import msgspec
 import pytest
 
 from actors import Crash, NodeDown
@@ -28,3 +29,41 @@ def test_a_long_reason_is_cut() -> None:
 
 def test_a_kind_that_is_not_known_is_read_as_a_word() -> None:
     assert from_wire(Reason("novel", "something", "else")) == "something"
+
+
+class Unshowable:
+    """A reason whose repr fails."""
+
+    def __repr__(self) -> str:
+        raise RecursionError
+
+
+@pytest.mark.parametrize(
+    ("reason", "read"),
+    [
+        ("gone: \udcff.txt", "gone: \\udcff.txt"),
+        (("moved", "\ud800"), "('moved', '\\ud800')"),
+        (Crash("OSError", "\udcff.txt", ""), Crash("OSError", "\\udcff.txt", "")),
+        (NodeDown("there", "\udcff"), NodeDown("there", "\\udcff")),
+        (Unshowable(), "<Unshowable>"),
+    ],
+)
+def test_a_reason_that_utf8_or_repr_cannot_write_crashes_no_shard(
+    reason: object, read: object
+) -> None:
+    assert from_wire(decode(encode(to_wire(reason)))) == read
+
+
+def test_a_long_reason_fits_however_it_is_escaped() -> None:
+    reason = to_wire("\U0010ffff" * 10_000 + "\ud800")
+
+    assert decode(encode(reason)) == reason
+    assert decode(encode(to_wire("\ud800" * 10_000))).kind == "word"
+
+
+def encode(reason: Reason) -> bytes:
+    return msgspec.msgpack.encode(reason)
+
+
+def decode(body: bytes) -> Reason:
+    return msgspec.msgpack.decode(body, type=Reason)
