@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.search.machines import Amount, live
+from tests.search.parts import Step
 from tests.search.reading import readable
 from tests.search.scope import Scope
 from tests.search.settling import Settling, UnsettledError
 from tests.search.world import Universe
 
 ANY = 10**6
+LONG = 30
 WHICH = st.integers(0, 10**4)
-KINDS = ("tick", "notice", "lose", "connect", "leave", "do", "settle", "fill")
-FAULTS = ("cut", "crash", "start", "crash", "start", "fail", "fail_take", "fail_run")
 
 
 class Cores(RuleBasedStateMachine):
-    """Two nodes to begin with quietly; what comes next is drawn."""
+    """Two nodes to begin with, linked; what comes next is drawn."""
 
     nodes: ClassVar[int] = 2
 
@@ -43,8 +43,10 @@ class Cores(RuleBasedStateMachine):
                 fills=ANY,
             )
         )
-        self.world = self.universe.first()
         self.told: list[str] = []
+        self.settling = Settling(self.universe)
+        self.world = self.universe.first()
+        self.go_the_usual_way(LONG)
 
     @rule(which=WHICH)
     def call(self, which: int) -> None:
@@ -55,24 +57,34 @@ class Cores(RuleBasedStateMachine):
         for _ in range(frames):
             self._one_of("take", which)
 
-    @rule(kind=st.sampled_from(KINDS), which=WHICH)
-    def go_on(self, kind: str, which: int) -> None:
-        self._one_of(kind, which)
+    @rule(steps=st.integers(1, LONG))
+    def go_the_usual_way(self, steps: int) -> None:
+        """Let what is under way arrive, and links come up."""
+        for _ in range(steps):
+            step = self.settling.next(self.world)
+            if step is None or step.kind == "beat":
+                return
+            self._take(step)
 
-    @rule(kind=st.sampled_from(FAULTS), which=WHICH)
-    def go_wrong(self, kind: str, which: int) -> None:
-        self._one_of(kind, which)
+    @rule(kind=WHICH, which=WHICH)
+    def go_on_or_wrong(self, kind: int, which: int) -> None:
+        kinds = {step.kind for step in self.universe.steps(self.world)}
+        others = sorted(kinds - {"call", "take"})
+        if others:
+            self._one_of(others[kind % len(others)], which)
 
     def _one_of(self, kind: str, which: int) -> None:
         steps = [s for s in self.universe.steps(self.world) if s.kind == kind]
         if steps:
-            step = steps[which % len(steps)]
-            self.told.append(readable(self.universe, self.world, step))
-            self.world = self.universe.apply(self.world, step) or self.world
+            self._take(steps[which % len(steps)])
+
+    def _take(self, step: Step) -> None:
+        self.told.append(readable(self.universe, self.world, step))
+        self.world = self.universe.apply(self.world, step) or self.world
 
     def teardown(self) -> None:
         try:
-            Settling(self.universe).check(self.world)
+            self.settling.check(self.world)
         except UnsettledError as error:
             error.add_note("\n".join(self.told))
             raise
