@@ -76,8 +76,9 @@ class Channel:
         """Queue one frame, in order. Never blocks; nothing is sent before `flush`.
 
         Returns:
-            False when the link is above its high-water mark. The frame is queued all
-            the same; send no more than needed until the handler's `writable`.
+            False when the link is above its high-water mark, or gathers frames for a
+            moment. This one is queued all the same; send no more than needed until
+            the handler's `writable`.
 
         Raises:
             ValueError: The frame is over the limit of 1 MiB.
@@ -87,10 +88,15 @@ class Channel:
         link = self.up.get(token)
         if link is None:
             return True
-        if link.outbox.put(Kind.CHANNEL, self._head + body):
-            return True
-        link.pump_soon()
-        return False
+        if not link.outbox.put(Kind.CHANNEL, self._head + body):
+            link.pump_soon()
+            return False
+        if link.gathering:
+            # What comes now would wait for a write anyway: better that the sender
+            # puts it together than that each has a frame of its own.
+            link.outbox.hold_back()
+            return False
+        return True
 
     def flush(self, tokens: Iterable[int]) -> None:
         """Write queued frames now, on this thread, as far as that is quick.

@@ -148,6 +148,11 @@ class Link:
             self._gathering = True
             self._loop.call(partial(self._loop.call_later, GATHER, self._gathered))
 
+    @property
+    def gathering(self) -> bool:
+        """Whether frames gather, to be written a moment later."""
+        return self._gathering
+
     def pump_soon(self) -> None:
         """Let the I/O thread write."""
         if not self._pump_due:

@@ -81,6 +81,11 @@ class Outbox:
         self._stuck = False
         self._full = False
         self._held = False
+        # Messages that may go although the channels are held back once more: they were
+        # there before the channels were last told to send, so all that is older than
+        # they has been sent. So a flood of frames does not starve messages.
+        self._due = 0
+        self._older = 0
         self._closed = False
         self.dropped = 0
 
@@ -115,6 +120,10 @@ class Outbox:
             return False
         return True
 
+    def hold_back(self) -> None:
+        """Count the channels as held back: they are to be told when there is room."""
+        self._full = True
+
     def put_message(self, body: bytes, *, bounded: bool) -> bool:
         """Queue an actor message; False, and nothing queued, when over the bound.
 
@@ -148,6 +157,7 @@ class Outbox:
 
     def release(self) -> None:
         """The channels have sent what they held back: messages may follow."""
+        self._due, self._older = self._older, 0
         self._held = False
         self.pump()
 
@@ -164,8 +174,9 @@ class Outbox:
     def _pending(self) -> bool:
         if self._closed:
             return False
-        more = self._tail is not None or bool(self._urgent) or self._full
-        return more or (bool(self._messages) and not self._held)
+        if self._tail is not None or self._urgent:
+            return True
+        return not self._held and (self._full or bool(self._messages))
 
     def _write(self) -> None:
         left = TURN_BYTES
@@ -216,15 +227,19 @@ class Outbox:
         return frames
 
     def _next_part_due(self) -> bytes | None:
-        if self._urgent:
+        # Looked at before the frames: what was queued before a message that is there
+        # is then gone, or seen here.
+        waiting = bool(self._messages)
+        if self._urgent or self._held:
             return None
-        if self._full:
-            # Before any message: what the channels hold back is older.
+        if self._full and self._due <= 0:
+            # Before any message: what the channels hold back is older. They are asked
+            # again only when they have all answered.
             self._full, self._held = False, True
+            self._older = len(self._messages)
             self._writer.drained()
-        if self._held or not self._messages:
             return None
-        return self._next_part()
+        return self._next_part() if waiting else None
 
     def _next_part(self) -> bytes:
         body = self._messages[0]
@@ -238,5 +253,6 @@ class Outbox:
             if kind is Kind.MESSAGE:
                 self._messages.popleft()
                 self._offset = 0
+                self._due -= 1
             self._message_bytes -= len(part)
         return self._writer.frame(kind, part)

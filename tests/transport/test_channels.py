@@ -115,7 +115,7 @@ def test_frames_arrive_in_order(a: Node, b: Node, eventually: Eventually) -> Non
     token = here.up["b"]
 
     for number in range(1000):
-        assert channel.send(token, b"%d" % number)
+        channel.send(token, b"%d" % number)
         if number % 7 == 0:
             channel.flush([token])
     channel.flush([token])
