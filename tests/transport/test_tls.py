@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_nodes_of_one_authority_link(a: Node) -> None:
         assert b.ping("a", timeout=5) > 0
 
 
-def test_the_proof_covers_both_certificates(a: Node) -> None:
+def test_the_proof_covers_both_certificates(a: Node, eventually: Eventually) -> None:
     prints = tuple(
         hashlib.sha256(
             ssl.PEM_cert_to_DER_cert((CERTS / f"{name}.pem").read_text("ascii"))
@@ -53,7 +54,8 @@ def test_the_proof_covers_both_certificates(a: Node) -> None:
     )
     with Node.start("b", cookie=SECRET, tls=files("b"), join=a.address) as b:
         for node, peer in ((a, b), (b, a)):
-            link = node._engine.link_to(peer.id)
+            # The end that was dialled is up a moment later.
+            link = eventually(partial(node._engine.link_to, peer.id), 5)
             assert link is not None
             assert link.session._handshake._fingerprints == prints
 
