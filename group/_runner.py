@@ -87,6 +87,8 @@ class Runner:
         self._world = world
         # Held for each turn; guards the core.
         self._turn = threading.Lock()
+        # The thread that has lent itself to a turn; 0 is nobody's number.
+        self._lender = 0
         self._queue: deque[_Work] = deque()
         self._core: Shard | None = None
         self._wake: Callable[[], None] = _nobody
@@ -141,6 +143,11 @@ class Runner:
 
     def end(self) -> None:
         """Run no turn any more, until `begin`."""
+        if self._lender == threading.get_ident():
+            # Called within a turn, by a signal's handler or a callback: it goes on
+            # when this returns, and is the last.
+            self._core = None
+            return
         with self._turn:
             self._core = None
 
@@ -240,11 +247,13 @@ class Runner:
             # One call: nothing comes between the taking and the noting of it.
             taken.extend(map(self._turn.acquire, _WITHOUT_WAITING))
             if taken[0] and not self._queue and self._core is not None:
+                self._lender = threading.get_ident()
                 answer = self._work(work) if work else self._run(message)
                 # What an interrupted turn has queued is written after the next one.
                 tokens, self._to_flush = self._to_flush, tokens
         finally:
             if taken and taken[0]:
+                self._lender = 0
                 self._turn.release()
         self._follow_up(tokens)
         return answer

@@ -2,14 +2,14 @@
 
 import random
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import FrameType
 
 import pytest
 
-from actors import Actor
-from group import Group, NotJoinedError, NotRegisteredError
+from actors import Actor, Timeout, mailbox
+from group import Group, NotJoinedError, NotRegisteredError, StoppedError
 from group._tree import GroupSupervisor, Shards
 from tests.group.people import PATIENCE
 from tests.waiting import eventually
@@ -21,15 +21,17 @@ class Listener(Actor):
     """Somebody to register."""
 
 
-@contextmanager
-def interrupted_after(seconds: float) -> Iterator[None]:
-    """Raise KeyboardInterrupt in this thread after a while, wherever it is then."""
-    with suppress(KeyboardInterrupt):
-        try:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+def run_until_interrupted(work: Callable[[], None], seconds: float) -> None:
+    """Repeat some work; raise KeyboardInterrupt in it after a while, wherever it is."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        # Bounded: one that comes while the interpreter cleans up is not raised.
+        for _ in range(1_000):
+            work()
+    except KeyboardInterrupt:
+        return
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -50,13 +52,15 @@ def test_a_group_serves_on_wherever_interrupts_have_hit(
     try:
         with Group.start("app", shards=1, log=False) as g:
             one = Listener.start()
+
+            def come_and_go() -> None:
+                g.register("k", {"a": 1}, actor=one)
+                g.join("k", actor=one)
+                g.leave("k", actor=one)
+                g.unregister("k")
+
             for _ in range(INTERRUPTS):
-                with interrupted_after(chance.uniform(20e-6, 400e-6)):
-                    while True:
-                        g.register("k", {"a": 1}, actor=one)
-                        g.join("k", actor=one)
-                        g.leave("k", actor=one)
-                        g.unregister("k")
+                run_until_interrupted(come_and_go, chance.uniform(20e-6, 400e-6))
                 with suppress(NotRegisteredError):
                     g.unregister("k", timeout=PATIENCE)
                 with suppress(NotJoinedError):
@@ -70,3 +74,36 @@ def test_a_group_serves_on_wherever_interrupts_have_hit(
             assert g.keys() == []
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+def test_a_group_can_be_stopped_by_a_signal_that_comes_within_a_turn() -> None:
+    """The handler runs on top of the turn, which cannot end before the handler has."""
+    seen: list[BaseException | None] = []
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        try:
+            g.stop(timeout=0.1)
+        except Timeout as error:
+            seen.append(error)
+        else:
+            seen.append(None)
+
+    def extract(meta: Mapping[str, object]) -> Mapping[str, object]:
+        # Here a turn tells a monitor.
+        if not seen:
+            signal.raise_signal(signal.SIGUSR1)
+        return meta
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        g = Group.start("app", log=False, extract_meta=extract)
+        with mailbox() as me:
+            g.monitor("k")
+            with suppress(StoppedError):
+                g.register("k", actor=me.ref)
+
+            assert len(seen) == 1, "it has come back"
+            with pytest.raises(StoppedError):
+                g.lookup("k")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
