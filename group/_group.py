@@ -71,7 +71,6 @@ class Group(Watching, Dispatching, Operating, Picking):
     view, without waiting. See the package's documentation for what that promises.
     """
 
-    kind: ClassVar[str] = "group"
     instance_class: ClassVar[type[Instance]] = Instance
 
     def __init__(self, instance: Instance, *, owns_node: bool) -> None:
@@ -123,7 +122,7 @@ class Group(Watching, Dispatching, Operating, Picking):
         # A link may be up before the call returns.
         instance.node.open_channel(
             instance.config.name,
-            self.kind,
+            instance.kind,
             router.params(),
             router,
             made=instance.use_channel,

@@ -19,6 +19,7 @@ from actors import (
 from group._callbacks import safe_extract, safe_rank
 from group._clock import monotonic
 from group._core.config import Config
+from group._core.errors import shown
 from group._core.events import Entry
 from group._core.leases import Leases
 from group._core.meta import Meta
@@ -55,6 +56,7 @@ _numbers = itertools.count(1)
 class Instance:
     """The parts of a started group. Lives from `Group.start` to the end of `stop`."""
 
+    kind: ClassVar[str] = "group"
     tables_class: ClassVar[type[Tables]] = Tables
     shard_class: ClassVar[type[Shard]] = Shard
 
@@ -250,6 +252,18 @@ class Instance:
     def raw_meta(self, row: Row) -> Meta:
         """Return a row's meta as it was written."""
         return Meta.of(row.meta, self.ref_in)
+
+    def address(self, ref: AnyRef | None) -> tuple[NodeId, int] | None:
+        """Return whose rows are an actor's; None stays None.
+
+        Raises:
+            TypeError: It is no actor ref.
+        """
+        if ref is None:
+            return None
+        if not is_ref(ref):
+            raise TypeError(f"{shown(ref)} is no actor ref")
+        return self.node.address_of(ref)
 
     def ref_in(self, address: RefAddress) -> AnyRef:
         """Return the ref for an address in a meta."""

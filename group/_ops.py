@@ -32,6 +32,7 @@ class Operations(Actor):
 
     def __init__(self, instance: Instance) -> None:
         super().__init__()
+        self._kind = instance.kind
         self._node = instance.node
         self._name = ops_name(instance.config.name, instance.node.name)
         self._group = Operating(instance)
@@ -39,6 +40,9 @@ class Operations(Actor):
 
     def on_start(self) -> None:
         """Take the name, unless another node of this name, here, has it."""
+        if self._kind != "group":
+            # A scope of the same name as a group leaves it to that.
+            return
         with suppress(ActorError):
             register_name(self._name, self.actor_ref)
 

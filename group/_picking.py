@@ -44,9 +44,7 @@ class Picking(Reads):
             InvalidArgumentError: `how` or `where` is none of these words.
             StoppedError: The group is stopped.
         """
-        node = self._instance.node
-        left_out = None if exclude is None else node.address_of(exclude)
-        wish = check_wish(how, where, left_out)
+        wish = check_wish(how, where, self._instance.address(exclude))
         members = self._view(cluster).groups.get(check_key(key))
         if members is None:
             self._check_running()

@@ -40,7 +40,7 @@ class Running:
         return [
             group
             for group in groups
-            if (group.kind, group.name) == ("group", name)
+            if (group.instance_class.kind, group.name) == ("group", name)
             and (node is None or group.node is node)
         ]
 
@@ -53,7 +53,7 @@ class Running:
 
 
 def _key(group: Group) -> tuple[NodeId, str, str]:
-    return group.node.id, group.kind, group.name
+    return group.node.id, group.instance_class.kind, group.name
 
 
 running = Running()

@@ -17,6 +17,7 @@ from group._scope_reads import Storage
 class ScopeInstance(Instance):
     """The parts of a started scope."""
 
+    kind: ClassVar[str] = "scope"
     tables_class: ClassVar[type[Tables]] = ScopeTables
     shard_class: ClassVar[type[Shard]] = ScopeShard
     storage: ClassVar[Storage] = "patterns"
@@ -40,7 +41,6 @@ class PlainInstance(ScopeInstance):
 class ScopeGroup(Group):
     """The life of a scope: its node, its tree, its links."""
 
-    kind: ClassVar[str] = "scope"
     instance_class: ClassVar[type[Instance]] = ScopeInstance
 
     @property

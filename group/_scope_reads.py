@@ -107,7 +107,8 @@ class ScopeReads(ABC):
             return 0
         if actor is None:
             return sum(count(read(row)) for row in members.snapshot())
-        row = members.rows.get(self._instance.node.address_of(actor))
+        address = self._address(actor)
+        row = None if address is None else members.rows.get(address)
         return 0 if row is None else count(read(row))
 
     def which_groups(self, actor: AnyRef | None = None) -> list[str]:
@@ -121,12 +122,14 @@ class ScopeReads(ABC):
 
         It takes a look at every group. The result fits `join_counts`, `leave_counts`.
         """
-        address = self._instance.node.address_of(actor)
+        address = self._address(actor)
         groups = self._groups()
         found = {}
         for name in sorted(groups):
             members = groups.get(name)
-            row = None if members is None else members.rows.get(address)
+            if members is None or address is None:
+                continue
+            row = members.rows.get(address)
             if row is not None:
                 found[name] = count(read(row))
         return found
@@ -198,7 +201,7 @@ class ScopeReads(ABC):
         return sum(count(read(row)) for row in self._some(members, where, None))
 
     def _address(self, ref: AnyRef | None) -> Member | None:
-        return None if ref is None else self._instance.node.address_of(ref)
+        return self._instance.address(ref)
 
     def _ref(self, row: Row) -> AnyRef:
         return self._instance.narrator.entry(row).ref

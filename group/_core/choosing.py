@@ -143,7 +143,7 @@ class _Walk:
     def find(self, fit: _Fit) -> Row | None:
         """Return the first row that is alive and not excluded."""
         at = self._head = self._living(self._head, fit)
-        if at < len(self._rows) and self._rows[at] is fit.excluded:
+        while at < len(self._rows) and fit.excludes(self._rows[at]):
             begin, end = self._gap
             after = end if begin == at + 1 else at + 1
             after = self._living(after, fit)
@@ -161,18 +161,24 @@ class _Walk:
 class _Fit:
     """Tells which rows are members now, and may be chosen."""
 
-    __slots__ = ("_rows", "excluded")
+    __slots__ = ("_exclude", "_rows")
 
     def __init__(self, members: Members, exclude: Member | None) -> None:
         self._rows = members.rows
-        self.excluded = None if exclude is None else members.rows.get(exclude)
+        self._exclude = exclude
 
     def alive(self, row: Row) -> bool:
         """Tell whether a row is still the one of its member."""
         return self._rows.get((row.origin, row.n)) is row
 
+    def excludes(self, row: Row) -> bool:
+        """Tell whether a row is of the actor that is not to be chosen."""
+        # Not by the row itself, which the actor may be replacing.
+        exclude = self._exclude
+        return exclude is not None and exclude == (row.origin, row.n)
+
     def __call__(self, row: Row) -> bool:
-        return row is not self.excluded and self.alive(row)
+        return not self.excludes(row) and self.alive(row)
 
 
 class _Pool(NamedTuple):

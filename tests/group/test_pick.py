@@ -132,6 +132,8 @@ def test_wrong_words_are_refused(crew: Crew) -> None:
         loose.pick(KEY, where="here")
     with pytest.raises(InvalidKeyError):
         loose.pick("")
+    with pytest.raises(TypeError, match="'me' is no actor ref"):
+        loose.pick(KEY, exclude="me")
 
 
 def test_a_stopped_group_says_so() -> None:

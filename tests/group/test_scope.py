@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors import ActorRef
+from actors import ActorRef, actor_id, whereis
 from group import (
     AlreadyStartedError,
     ConfigError,
@@ -21,6 +21,7 @@ from group import (
     NotLocalError,
     Scope,
     StoppedError,
+    get,
 )
 from tests.group.people import PATIENCE, Listener, end_of, listeners
 from tests.group.scopes import scopes, settle
@@ -372,6 +373,11 @@ def test_a_scope_and_a_group_of_one_name_are_two(two: list[Ref]) -> None:
 
         assert scope.pick("k").ref == two[0]
         assert group.pick("k").ref == two[1]
+        assert get("app") is group
+        ops = whereis("app/ops@a")
+        assert ops is not None
+        answer: Any = ops.ask(("members", "k"), timeout=PATIENCE)
+        assert answer[2][0]["id"] == actor_id(two[1])
         with pytest.raises(AlreadyStartedError):
             Scope.start("app", node=node)
 
@@ -382,3 +388,17 @@ def test_what_cannot_be_a_scope_is_refused() -> None:
         start("jobs", storage="trie")
     with pytest.raises(ConfigError):
         start("")
+
+
+def test_what_is_no_actor_is_refused(scope: Scope, two: list[Ref]) -> None:
+    loose: Any = scope
+    scope.join("g", actor=two[0])
+
+    with pytest.raises(TypeError, match="is no actor ref"):
+        loose.pick("g", "random", exclude="me")
+    with pytest.raises(TypeError, match="is no actor ref"):
+        loose.members("g", exclude=1)
+    with pytest.raises(TypeError, match="is no actor ref"):
+        loose.join_count("g", "me")
+    with pytest.raises(TypeError, match="is no actor ref"):
+        loose.which_groups("me")

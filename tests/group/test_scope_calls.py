@@ -40,6 +40,12 @@ class Diary:
         assert len(calls) == count, calls
         return calls
 
+    def await_balance(self, count: int) -> None:
+        """Wait for so many calls, half of them joins and half leaves."""
+        eventually(lambda: len(self.calls) >= count, PATIENCE, what=f"{count} calls")
+        kinds = Counter(kind for kind, *_ in self.calls)
+        assert kinds == {"join": count // 2, "leave": count // 2}
+
 
 def test_there_are_as_many_leaves_as_joins() -> None:
     diary = Diary()
@@ -205,13 +211,9 @@ def test_callers_of_many_threads_leave_joins_and_leaves_in_balance() -> None:
 
         assert together(4, work) == [None] * 4
         settle(a, b)
-        eventually(lambda: not balance(diary) and diary.calls, what="balance")
 
-        joins = sum(kind == "join" for kind, *_ in diary.calls)
-        assert joins == 2 * sum(20 * (2 + n) for n in range(4))
-        eventually(
-            lambda: len(diary.calls) == 2 * joins, what="as many leaves as joins"
-        )
+        joins = 2 * sum(20 * (2 + n) for n in range(4))
+        diary.await_balance(2 * joins)
 
 
 def test_what_cannot_be_called_is_refused() -> None:
