@@ -146,7 +146,12 @@ class Link:
             self.outbox.pump()
         elif not self._gathering:
             self._gathering = True
-            self._loop.call(partial(self._loop.call_later, GATHER, self._gathered))
+            try:
+                self._loop.call(partial(self._loop.call_later, GATHER, self._gathered))
+            except BaseException:
+                # Ctrl-C: who comes next must not rely on it.
+                self._gathering = False
+                raise
 
     @property
     def gathering(self) -> bool:
@@ -157,7 +162,11 @@ class Link:
         """Let the I/O thread write."""
         if not self._pump_due:
             self._pump_due = True
-            self._loop.call(self._pump)
+            try:
+                self._loop.call(self._pump)
+            except BaseException:
+                self._pump_due = False
+                raise
 
     def write(self, data: memoryview) -> int:
         """Write some bytes; raise BlockingIOError when there is no room."""

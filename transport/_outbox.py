@@ -15,6 +15,7 @@ from transport._core.frames import PART_BYTES, Kind
 
 # Bytes that the handshake has already framed.
 RAW = 0
+_WITHOUT_WAITING = (False,)
 HIGH_WATER_BYTES = 1 << 20
 WRITE_BYTES = 256 << 10
 FRAMES_A_WRITE = 512
@@ -142,12 +143,17 @@ class Outbox:
     def pump(self) -> None:
         """Write what waits, on this thread, as far as the socket takes it."""
         while self._pending() and not self._stuck:
-            if not self._writing.acquire(blocking=False):
-                return
+            taken: list[bool] = []
             try:
+                # One call, so that Ctrl-C, if this is the main thread, cannot come
+                # between the taking and the noting of it.
+                taken.extend(map(self._writing.acquire, _WITHOUT_WAITING))
+                if not taken[0]:
+                    return
                 self._write()
             finally:
-                self._writing.release()
+                if taken and taken[0]:
+                    self._writing.release()
 
     def on_writable(self) -> bool:
         """There is room again. Returns whether to go on watching for room."""
@@ -179,6 +185,15 @@ class Outbox:
         return not self._held and (self._full or bool(self._messages))
 
     def _write(self) -> None:
+        try:
+            self._write_on()
+        except BaseException:
+            # Ctrl-C: how much of which frame has been written, nobody knows now.
+            self._closed = True
+            self._writer.broken("interrupted")
+            raise
+
+    def _write_on(self) -> None:
         left = TURN_BYTES
         while not self._closed:
             data = self._tail or self._gather()

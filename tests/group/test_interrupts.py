@@ -11,7 +11,7 @@ import pytest
 from actors import Actor, Timeout, mailbox
 from group import Group, NotJoinedError, NotRegisteredError, StoppedError
 from group._tree import GroupSupervisor, Shards
-from tests.group.people import PATIENCE
+from tests.group.people import PATIENCE, groups, listeners, settle
 from tests.waiting import eventually
 
 INTERRUPTS = 200
@@ -72,6 +72,34 @@ def test_a_group_serves_on_wherever_interrupts_have_hit(
             one.stop()
             eventually(lambda: g.local_entries() == [], PATIENCE)
             assert g.keys() == []
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_links_serve_on_wherever_interrupts_have_hit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The main thread writes to sockets, too, and may be interrupted there."""
+    for supervisor in (Shards, GroupSupervisor):
+        monkeypatch.setattr(supervisor, "max_restarts", 2 * INTERRUPTS)
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with groups("a", "b", shards=1) as (ga, gb), listeners() as (one,):
+
+            def come_and_go() -> None:
+                ga.join("k", actor=one)
+                ga.leave("k", actor=one)
+
+            for _ in range(INTERRUPTS):
+                run_until_interrupted(come_and_go, chance.uniform(20e-6, 400e-6))
+
+            ga.join("end", actor=one)
+            gb.wait_for_member("end", timeout=PATIENCE)
+            settle(ga, gb)
+            assert gb.keys() == ga.keys()
     finally:
         signal.signal(signal.SIGALRM, before)
 

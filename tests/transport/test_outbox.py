@@ -207,3 +207,25 @@ def test_the_bucket_empties_and_fills(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert first.count(True) == INLINE_A_MILLISECOND
     assert bucket.take()
+
+
+def test_a_link_whose_writer_was_interrupted_is_given_up(
+    pipe: Pipe, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of a frame may be on its way; the peer must not find the rest missing."""
+
+    def interrupted(kind: int, body: bytes) -> bytes:
+        raise KeyboardInterrupt
+
+    outbox.put(Kind.CHANNEL, b"op")
+    with monkeypatch.context() as patch:
+        patch.setattr(pipe, "frame", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            outbox.pump()
+
+    assert pipe.reasons == ["interrupted"]
+    assert outbox.closed
+    outbox.put(Kind.CHANNEL, b"another")
+    outbox.pump()
+    assert pipe.stream == b""
+    assert not outbox._writing.locked()
