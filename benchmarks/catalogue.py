@@ -1,6 +1,7 @@
 """All scenarios, in the order in which they run."""
 
 from benchmarks.actor_costs import actors
+from benchmarks.choices import patterns, pick
 from benchmarks.convergence import bulk_sync, churn, death_cleanup, killed_node
 from benchmarks.lookups import lookup, members
 from benchmarks.messages import dispatch, events_local
@@ -12,6 +13,8 @@ scenarios = {
     for each in (
         lookup,
         members,
+        pick,
+        patterns,
         register,
         register_unregister,
         join,
