@@ -117,8 +117,10 @@ class Run:
         """Return the row with the newest age."""
         ends = self._ends
         if ends is None:
-            newest = sorted(self.rows, key=self.measure.newest, reverse=True)
-            ends = self._ends = _Walk(newest)
+            rows = self.rows[::-1]
+            if self.measure.weight is not None:
+                rows.sort(key=self.measure.newest, reverse=True)
+            ends = self._ends = _Walk(rows)
         return ends.find(fit)
 
     def _weights(self) -> list[int]:

@@ -23,6 +23,7 @@ MAX_COUNT = 1_000_000
 """Occurrences of one actor in one group."""
 
 _RUN = Struct(">QI")
+_STAMP = Struct(">Q")
 
 
 class Run(NamedTuple):
@@ -88,11 +89,20 @@ def _by_stamp(runs: Runs) -> Counter[int]:
 
 
 def _oldest(row: Row) -> Age:
-    return read(row)[0].stamp, row.origin, row.n
+    return _stamp(row, 0), row.origin, row.n
 
 
 def _newest(row: Row) -> Age:
-    return read(row)[-1].stamp, row.origin, row.n
+    return _stamp(row, len(row.meta) - _RUN.size), row.origin, row.n
+
+
+def _stamp(row: Row, at: int) -> int:
+    """Return the stamp of one run, without a look at the others."""
+    meta = row.meta
+    if not meta or len(meta) % _RUN.size:
+        return row.stamp
+    stamp: int = _STAMP.unpack_from(meta, at)[0]
+    return stamp
 
 
 def _weight(row: Row) -> int:

@@ -13,7 +13,7 @@ from group._core.conflict import constant_rank
 from group._core.events import EventType
 from group._core.keys import DEFAULT
 from group._core.lanes import Lane
-from group._core.occurrences import MAX_COUNT, MAX_RUNS, Run, Runs
+from group._core.occurrences import MAX_COUNT, MAX_RUNS, OCCURRENCES, Run, Runs
 from group._core.rows import Row
 from group._core.scoped import (
     Freeze,
@@ -100,6 +100,15 @@ def test_any_bytes_are_some_occurrences(meta: bytes) -> None:
 
     assert read
     assert all(1 <= run.number <= MAX_COUNT for run in read)
+
+
+@given(st.binary(max_size=60) | runs.map(occurrences.write))
+def test_ages_are_those_of_the_first_and_the_last_run(meta: bytes) -> None:
+    row = Row(HERE, 1, "Actor", 7, meta)
+    read = occurrences.read(row)
+
+    assert OCCURRENCES.oldest(row) == (read[0].stamp, HERE, 1)
+    assert OCCURRENCES.newest(row) == (read[-1].stamp, HERE, 1)
 
 
 @given(runs, st.integers(0, 60))
