@@ -4,6 +4,7 @@
 """
 
 import os
+import random
 import re
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from group._core.errors import InvalidKeyError
 from group._core.patterns import Patterns, check_group_name, has_wildcard
 
-SETS = int(os.environ.get("PATTERN_SETS", "300"))
+SETS = int(os.environ.get("PATTERN_SETS", "1000"))
 
 # Stored names, then what each asked name leads to.
 VECTORS: list[tuple[str, dict[str, str | None]]] = [
@@ -154,13 +155,33 @@ stored_names = st.text("ab*?", min_size=1, max_size=7).filter(is_good)
 asked_names = st.text("abc", max_size=9)
 
 
-@settings(max_examples=SETS, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.sets(stored_names, max_size=6), st.lists(asked_names, min_size=1, max_size=6))
 def test_any_set_of_patterns_leads_where_the_slow_matcher_leads(
     stored: set[str], asked: list[str]
 ) -> None:
     for name in asked:
         assert winner(stored, name) == slow_winner(stored, name)
+
+
+@pytest.mark.timeout(600)
+def test_many_random_sets_lead_where_the_slow_matcher_leads(seed: int) -> None:
+    draw, matches = random.Random(seed), 0
+
+    for _ in range(SETS):
+        stored = {drawn(draw, "aab*?/", 7) for _ in range(draw.randint(1, 6))}
+        stored = {name for name in stored if is_good(name)}
+        for asked in (drawn(draw, "aab/c", 9) for _ in range(4)):
+            found = winner(stored, asked)
+            matches += found is not None
+            assert found == slow_winner(stored, asked), (stored, asked)
+
+    print(f"{SETS} sets, {matches} matches")
+    assert matches > SETS / 4
+
+
+def drawn(draw: random.Random, letters: str, most: int) -> str:
+    return "".join(draw.choices(letters, k=draw.randint(0, most)))
 
 
 @given(stored_names, asked_names)
