@@ -7,9 +7,17 @@ from group._core.messages import Reason
 
 _LONGEST = 2_000
 
+# What verbs and most ends give; made once.
+_WORDS = {
+    word: Reason("word", word)
+    for word in ("unregister", "leave", "normal", "shutdown", "killed")
+}
+
 
 def to_wire(reason: object) -> Reason:
     """Write any exit reason; one that only this program knows travels as its repr."""
+    if type(reason) is str and reason in _WORDS:
+        return _WORDS[reason]
     if isinstance(reason, Crash):
         return Reason("crash", _text(reason.type), _text(reason.message))
     if isinstance(reason, NodeDown):
