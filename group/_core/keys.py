@@ -25,6 +25,9 @@ class All(enum.Enum):
     def __repr__(self) -> str:
         return "ALL"
 
+    # It is a key of dicts for every event; an enum's own hash is Python's.
+    __hash__ = object.__hash__
+
 
 ALL: Final = All.ALL
 """The pattern that every key of a cluster matches."""
@@ -135,10 +138,9 @@ def prefixes_of(key: str) -> tuple[str, ...]:
     end = key.find("/") + 1
     if not end:
         return ()
-    found = []
-    while end:
+    found = [key[:end]]
+    while end := key.find("/", end) + 1:
         found.append(key[:end])
-        end = key.find("/", end) + 1
     return tuple(found)
 
 

@@ -33,7 +33,8 @@ class Narrator:
 
     def tell(self, change: Change) -> list[Event]:
         """Return one event, or two when one owner has taken another's place."""
-        kind, cluster, key, old, new, reason = change
+        kind, cluster, key = change.kind, change.cluster, change.key
+        old, new, reason = change.old, change.new, change.reason
         if new is None:
             return [] if old is None else [self._went(kind, cluster, key, old, reason)]
         if old is None:

@@ -21,12 +21,14 @@ from group._core.outbound import Outbound
 from group._core.peers import Peer
 from group._core.retiring import Retiring
 from group._core.sessions import Sessions
-from group._core.tables import Tables
+from group._core.tables import Change, Tables
 from group._core.turn import Turn
 from transport import NodeId
 
 Handler = Callable[[Any], object]
 FrameHandler = Callable[[Peer, Any], None]
+
+_REPLY_DONE = Reply(ask.DONE)
 
 
 class Shard:
@@ -81,7 +83,9 @@ class Shard:
         if self.tables.evictions:
             turn.effects += self.tables.evictions
             self.tables.evictions.clear()
-        if answer is not None:
+        if answer is ask.DONE:
+            turn.effects.append(_REPLY_DONE)
+        elif answer is not None:
             turn.effects.append(Reply(answer))
         return turn.effects
 
@@ -91,12 +95,22 @@ class Shard:
         return self.turn.stats
 
     def _tell(self) -> None:
-        changes, losing = self.tables.changes, self.tables.losing
-        if losing:
-            changed = dict.fromkeys((each.cluster, each.key) for each in changes)
-            self.retiring.ask(
-                [claim for claim in changed if claim in losing], self.sessions.peers
-            )
+        changes = self.tables.changes
+        if self.tables.losing:
+            self._ask_again(changes)
+        if self.tables.subscriptions:
+            self._notify(changes)
+        changes.clear()
+
+    def _ask_again(self, changes: list[Change]) -> None:
+        """Ask the winners of the claims that these changes are about."""
+        losing = self.tables.losing
+        changed = dict.fromkeys((each.cluster, each.key) for each in changes)
+        self.retiring.ask(
+            [claim for claim in changed if claim in losing], self.sessions.peers
+        )
+
+    def _notify(self, changes: list[Change]) -> None:
         subscriptions = self.tables.subscriptions
         batches: dict[Hashable, list[Event]] = {}
         for change in changes:
@@ -109,7 +123,6 @@ class Shard:
                     batches.setdefault(subscriber, []).extend(events)
         for subscriber, batch in batches.items():
             self.turn.effects.append(Notify(subscriber, tuple(batch)))
-        changes.clear()
 
     # Requests
 

@@ -40,6 +40,10 @@ class Subscriptions:
             if not patterns:
                 del self._clusters[cluster]
 
+    def __bool__(self) -> bool:
+        """Tell whether anybody is interested in anything."""
+        return bool(self._clusters)
+
     def any(self, cluster: str) -> bool:
         """Tell whether anybody is interested in this cluster."""
         return cluster in self._clusters

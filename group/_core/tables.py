@@ -4,7 +4,9 @@ Tables outlive the shard that writes them: they belong to the group's Data actor
 shard that is restarted takes them up again. One writer: the turn of their shard.
 """
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
+
+import msgspec
 
 from group._core.conflict import Rank, winner
 from group._core.effects import Evict
@@ -21,7 +23,7 @@ REPAIR = "resync"
 GROUPS = "groups"
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True):
     """A difference of the view: what events are made of."""
 
     kind: str
@@ -125,7 +127,7 @@ class Tables:
             origin = new.origin
         registry = self.views[cluster].registry
         shown = registry.get(key)
-        claims = self.contested.get((cluster, key))
+        claims = self.contested.get((cluster, key)) if self.contested else None
         if claims is None:
             if shown is None or shown.origin == origin:
                 self._show(cluster, key, shown, new, reason)

@@ -22,7 +22,8 @@ class Turn:
     def begin(self, now: float, wall: int) -> None:
         """Start a turn at monotonic time `now` and wall clock `wall` in ms."""
         self.effects = []
-        self.moved = {}
+        if self.moved:
+            self.moved = {}
         self.now = now
         self.wall = wall
 

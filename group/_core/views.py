@@ -145,7 +145,11 @@ class PrefixIndex:
     def add(self, key: str) -> None:
         """Index a key that has become visible."""
         for prefix in prefixes_of(key):
-            self._keys.setdefault(prefix, {})[key] = None
+            keys = self._keys.get(prefix)
+            if keys is None:
+                self._keys[prefix] = {key: None}
+            else:
+                keys[key] = None
 
     def discard(self, key: str) -> None:
         """Forget a key that is no longer visible."""
