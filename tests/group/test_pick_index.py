@@ -271,3 +271,48 @@ def in_order_of_age(members: Members) -> list[Row]:
         members.pop(chosen)
     members.rows.update(rows)
     return found
+
+
+class Interrupted(dict[Member, Row]):
+    """Rows whose writer is held up, before or after a row is stored, for a reader."""
+
+    def __init__(self, rows: dict[Member, Row], members: Members, when: str) -> None:
+        super().__init__(rows)
+        self.members, self.when = members, when
+
+    def __setitem__(self, member: Member, one: Row) -> None:
+        if self.when == "before":
+            self.read()
+        super().__setitem__(member, one)
+        if self.when == "after":
+            self.read()
+
+    def read(self) -> None:
+        choose(self.members, Wish("newest", "any", None), HERE, random.random)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_row_is_seen_once_whenever_an_index_is_made(
+    when: str, *, indexed: bool
+) -> None:
+    members = group_of(rows_of(100))
+    if indexed:
+        choose(members, Wish("oldest", "any", None), HERE, random.random)
+        members.index = None
+    members.rows = Interrupted(members.rows, members, when)
+
+    newest = row(HERE, 777, stamp=300_000)
+    members.put(newest)
+    members.rows = dict(members.rows)
+
+    wish = Wish("newest", "any", None)
+    assert choose(members, wish, HERE, random.random) is newest
+    draw = random.Random(3)
+    wish = Wish("random", "any", None)
+    seen = Counter(
+        chosen.n
+        for _ in range(20_000)
+        if (chosen := choose(members, wish, HERE, draw.random)) is not None
+    )
+    assert chi_square_is_likely(seen, {each.n: 1 for each in fit(members, wish)})
