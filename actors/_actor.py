@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import pykka
 from pykka._envelope import Envelope
+from pykka._introspection import get_attr_directly
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 from pykka.messages import _ActorStop as ActorStop
 
@@ -37,6 +38,22 @@ _thread_numbers = count()
 
 # Pykka's own messages; everything else is the user's.
 OWN = frozenset({ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr})
+
+
+def _is_wrong_name(error: BaseException) -> bool:
+    """Tell whether a proxy was asked for what the actor does not have.
+
+    That is the mistake of a caller who had no way to look, like one on another node;
+    nothing of the actor has run.
+    """
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return (
+        isinstance(error, AttributeError)
+        and last is not None
+        and last.tb_frame.f_code is get_attr_directly.__code__
+    )
 
 
 class Actor(pykka.ThreadingActor):
@@ -177,9 +194,9 @@ class Actor(pykka.ThreadingActor):
         cell.envelope = None
 
     def _handle_receive(self, message: Answer) -> Answer:
-        if type(message) in OWN:
-            return super()._handle_receive(message)
-        return self.on_receive(message)
+        if type(message) not in OWN:
+            return self.on_receive(message)
+        return super()._handle_receive(message)
 
     def _answer(self, reply_to: Reply, answer: object) -> None:
         if self._stopping:
@@ -212,6 +229,8 @@ class Actor(pykka.ThreadingActor):
             self.on_failure(*info)
 
     def _survives(self, error: BaseException) -> bool:
+        if _is_wrong_name(error):
+            return True
         return self.crash_on == "tell" and isinstance(error, Exception)
 
     def _stop(self) -> None:

@@ -1,6 +1,7 @@
 """Links between nodes, and actors that are reached over them."""
 
 from transport._channels import Channel, ChannelHandler
+from transport._codec import DecodeError
 from transport._config import Join
 from transport._core.errors import (
     AuthError,
@@ -26,14 +27,10 @@ from transport._errors import (
 from transport._node import Node
 from transport._options import NodeOptions
 from transport._progress import Peer
+from transport._ref import RemoteActorRef
+from transport._sender import LinkFullError
 from transport._tls import TLS
 from transport._watchers import NodeLost, NodeUp
-
-# --- actor traffic: imports ---------------------------------------------------------
-from transport._codec import DecodeError  # isort: skip
-from transport._ref import RemoteActorRef  # isort: skip
-from transport._sender import LinkFullError  # isort: skip
-# --- actor traffic: end -------------------------------------------------------------
 
 __all__ = [
     "TLS",
@@ -41,10 +38,12 @@ __all__ = [
     "Channel",
     "ChannelHandler",
     "ConfigError",
+    "DecodeError",
     "EncodeError",
     "ForkError",
     "Join",
     "JoinTimeoutError",
+    "LinkFullError",
     "ListenError",
     "MessageTooLargeError",
     "Node",
@@ -58,11 +57,9 @@ __all__ = [
     "Peer",
     "ProtocolError",
     "RejectedError",
+    "RemoteActorRef",
     "RemoteError",
     "State",
     "TransportError",
     "VersionError",
 ]
-# --- actor traffic: names, as `__all__ += [...]` ------------------------------------
-__all__ += ["DecodeError", "LinkFullError", "RemoteActorRef"]
-# --- actor traffic: end -------------------------------------------------------------

@@ -239,10 +239,17 @@ def test_what_a_proxy_gives_can_be_awaited(start: Start) -> None:
 
 
 def test_a_wrong_name_of_a_proxy_fails_at_the_latest_when_read(start: Start) -> None:
-    proxy = start().proxy()
+    ref = start()
+    proxy = ref.proxy()
 
     with pytest.raises(AttributeError, match="no_such_name"):
         proxy.no_such_name.get(timeout=5)
+    with pytest.raises(AttributeError, match="no_such_verb"):
+        proxy.no_such_verb().get(timeout=5)
+
+    # It was the caller's mistake: the actor lives on.
+    assert ref.ask("hi", timeout=5) is not None
+    assert ref.is_alive()
 
 
 def test_refs_of_one_actor_are_equal_and_hash_equal(start: Start) -> None:
