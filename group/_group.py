@@ -95,6 +95,7 @@ class Group(Watching, Dispatching, Operating, Picking):
         Raises:
             ConfigError: An option is unknown or cannot be what it is.
             AlreadyStartedError: The node runs a group of this name.
+            NodeDownError: The node is stopped.
             RuntimeError: This thread runs an event loop, which would stand still.
         """
         refuse_event_loop()

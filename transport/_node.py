@@ -178,8 +178,9 @@ class Node:
 
         Raises:
             ConfigError: The address is malformed, or this node talks to nobody.
+            NodeDownError: This node is stopped.
         """
-        self._check_process()
+        self._check_running()
         if not self.address:
             raise ConfigError("a node with listen=None cannot join", code="B018")
         self._engine.join(peer_address(address))
@@ -284,7 +285,7 @@ class Node:
             handler: Called on the I/O thread, maybe before this returns.
             made: Gets the channel before the handler hears anything.
         """
-        self._check_process()
+        self._check_running()
         return self._engine.channels.open(name, kind, params, handler, made)
 
     def send_message(
@@ -329,6 +330,11 @@ class Node:
         """In a forked child: this node belongs to the parent."""
         self._forked = True
         self._engine.abandon()
+
+    def _check_running(self) -> None:
+        self._check_process()
+        if self._progress.stopped:
+            raise NodeDownError(self.name, "it was stopped; start another one")
 
     def _check_process(self) -> None:
         if self._forked:

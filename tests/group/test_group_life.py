@@ -12,7 +12,7 @@ from actors import Supervisor, kill, mailbox
 from group import AlreadyStartedError, Group, NoSuchGroupError, StoppedError
 from tests.group.people import PATIENCE, groups, listeners
 from tests.waiting import eventually
-from transport import Node
+from transport import Node, NodeDownError
 
 FORGETFUL = """
 from group import Group
@@ -252,6 +252,16 @@ def _running(name: str) -> Group | None:
         return group.get(name)
     except NoSuchGroupError:
         return None
+
+
+def test_a_group_does_not_start_on_a_stopped_node() -> None:
+    node = Node.start("a")
+    node.stop()
+
+    with pytest.raises(NodeDownError, match="it was stopped; start another one"):
+        Group.start("app", node=node, log=False)
+    with pytest.raises(NodeDownError):
+        node.join("127.0.0.1:9")
 
 
 def test_a_group_on_a_stopped_node_stops_too() -> None:
