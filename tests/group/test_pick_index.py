@@ -292,13 +292,16 @@ class Interrupted(dict[Member, Row]):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("noted", [None, 0, 1, SMALL + 1])
 def test_a_row_is_seen_once_whenever_an_index_is_made(
-    when: str, *, indexed: bool
+    when: str, noted: int | None
 ) -> None:
     members = group_of(rows_of(100))
-    if indexed:
+    if noted is not None:
         choose(members, Wish("oldest", "any", None), HERE, random.random)
+        for n in range(noted):
+            members.put(row(HERE, 1_000 + n, stamp=200_000 + n))
+    if noted == 0:
         members.index = None
     members.rows = Interrupted(members.rows, members, when)
 
@@ -308,11 +311,24 @@ def test_a_row_is_seen_once_whenever_an_index_is_made(
 
     wish = Wish("newest", "any", None)
     assert choose(members, wish, HERE, random.random) is newest
-    draw = random.Random(3)
-    wish = Wish("random", "any", None)
+    assert each_has_one_chance(members)
+
+
+def test_a_row_that_was_just_noted_has_one_chance() -> None:
+    members = group_of(rows_of(100))
+    choose(members, Wish("oldest", "any", None), HERE, random.random)
+    members.put(row(HERE, 777, stamp=300_000))
+
+    members.index = None
+
+    assert each_has_one_chance(members)
+
+
+def each_has_one_chance(members: Members) -> bool:
+    draw, wish = random.Random(3), Wish("random", "any", None)
     seen = Counter(
         chosen.n
         for _ in range(20_000)
         if (chosen := choose(members, wish, HERE, draw.random)) is not None
     )
-    assert chi_square_is_likely(seen, {each.n: 1 for each in fit(members, wish)})
+    return chi_square_is_likely(seen, {each.n: 1 for each in fit(members, wish)})
