@@ -30,6 +30,7 @@ from group._core.requests import (
     Connect,
     Describe,
     Disconnect,
+    Full,
     Snapshot,
 )
 from group._core.rows import Row
@@ -37,7 +38,7 @@ from group._core.shard import Shard
 from group._core.tables import Tables
 from group._desk import DirectoryDesk
 from group._effects import Effects
-from group._errors import StoppedError
+from group._errors import InvalidClusterError, StoppedError
 from group._fences import Fences
 from group._log import GroupLog
 from group._runner import Runner, countdown
@@ -135,6 +136,7 @@ class Instance:
             Those that this node was not in before.
 
         Raises:
+            InvalidClusterError: These are too many.
             Timeout: One of them is just being left, and that takes too long.
         """
         deadline = monotonic() + timeout
@@ -142,6 +144,12 @@ class Instance:
             answer = self.directory.run(Connect(clusters))
             if isinstance(answer, tuple):
                 return answer
+            if isinstance(answer, Full):
+                raise InvalidClusterError(
+                    f"this node is in {answer.clusters} clusters, and the names of so "
+                    "many more cannot be told to peers; disconnect() some first",
+                    shown(clusters),
+                )
             self.await_decision(deadline)
 
     def await_decision(self, deadline: float) -> None:

@@ -20,6 +20,7 @@ from group._core.requests import (
     Connect,
     Disconnect,
     Frame,
+    Full,
     Link,
     LinkDown,
     LinkUp,
@@ -28,6 +29,9 @@ from group._core.requests import (
     Rebuild,
 )
 from transport import NodeId
+
+CATALOGUE_BYTES = 1_000_000
+"""What all clusters of a node may take in the one frame that tells of them."""
 
 _OUTDATED = (Frame, LinkUp, LinkDown, PeerDown, OpenCluster, CloseCluster)
 
@@ -57,6 +61,8 @@ class Directory:
         self.peers: dict[str, Peer] = {}
         self.linked: dict[int, Peer] = {}
         self._next_cid = 0
+        # Of the frame that tells of all own clusters.
+        self._bytes = 0
         self._effects: list[Effect] = []
         self._requests: dict[type, Callable[[Any], object]] = {
             Connect: self._connect,
@@ -71,7 +77,7 @@ class Directory:
     def step(self, message: object) -> list[Effect]:
         """Apply one message; return what the world must now do, in order.
 
-        `Connect` is answered with the clusters that are new, or with `Busy`;
+        `Connect` is answered with the clusters that are new, `Busy` or `Full`;
         `Disconnect` with those that were left now: the caller hands `Closed` in when
         every shard has carried out its `CloseCluster`.
         """
@@ -90,6 +96,10 @@ class Directory:
         new = [name for name in dict.fromkeys(request.clusters) if name not in self.own]
         if not new:
             return ()
+        size = self._bytes + sum(map(_told_bytes, new))
+        if size > CATALOGUE_BYTES:
+            return Full(len(self.own))
+        self._bytes = size
         self.change += 1
         opened: list[Named] = []
         for name in new:
@@ -122,6 +132,7 @@ class Directory:
             if cid is not None:
                 cids.append(cid)
                 del self.own[name]
+                self._bytes -= _told_bytes(name)
         if cids:
             self._broadcast(Left(self.change, cids))
         return DONE
@@ -218,3 +229,11 @@ class Directory:
             for peer in self.peers.values()
         )
         return Rebuild(self.change, own, links)
+
+
+def _told_bytes(cluster: str) -> int:
+    """Return what a cluster takes at most where all are listed.
+
+    By name and number in the catalogue; by number, position and hash in an audit.
+    """
+    return max(9 + len(cluster.encode()), 24)

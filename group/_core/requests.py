@@ -250,6 +250,12 @@ class Busy(_Request, frozen=True):
     """An actor of this node has a row in the cluster."""
 
 
+class Full(_Request, frozen=True):
+    """This node is in as many clusters as can be told of."""
+
+    clusters: int
+
+
 class Snapshot(_Request, frozen=True):
     """The rows that a new subscription starts from."""
 

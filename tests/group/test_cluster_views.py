@@ -287,3 +287,14 @@ def test_a_lease_of_a_cluster_that_is_left_already_is_dropped(g: Group) -> None:
     eventually(lambda: g.ttl_left("red") is None, PATIENCE, what="dropped")
     g.connect("red")
     assert g.ttl_left("red") is None
+
+
+def test_more_clusters_than_peers_can_be_told_of_are_refused() -> None:
+    names = [f"{n:04}".ljust(255, "x") for n in range(4_000)]
+    with groups("a", "b") as (ga, gb):
+        with pytest.raises(InvalidClusterError, match=r"in 1 clusters, .* disconnect"):
+            ga.connect(names)
+
+        ga.connect(names[:3_000])
+        gb.connect(names[2_999])
+        eventually(lambda: gb.nodes(names[2_999]) == ["a", "b"], PATIENCE)

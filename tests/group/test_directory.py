@@ -4,9 +4,14 @@ import pytest
 
 from group._core import messages as wire
 from group._core import requests as ask
-from group._core.directory import Directory, is_outdated_by_rebuild
+from group._core.directory import (
+    CATALOGUE_BYTES,
+    Directory,
+    is_outdated_by_rebuild,
+)
 from group._core.effects import Cut, Effect, Reply, Send, ToShards
 from tests.group.bench import HERE, THERE, YONDER
+from transport._core.frames import MAX_BODY_BYTES
 
 
 class Lab:
@@ -249,3 +254,30 @@ def test_a_frame_that_is_not_of_the_catalogue_changes_nothing_here() -> None:
     lab.do(ask.Frame(1, wire.HeadsQuery(0)))
 
     assert lab.directory.nodes("red") == ["there"]
+
+
+def test_no_more_clusters_are_joined_than_peers_can_be_told_of() -> None:
+    lab = Lab()
+    lab.link(1)
+    names = tuple(f"{n:05}".ljust(255, "x") for n in range(10_000))
+    fit = CATALOGUE_BYTES // (255 + 9)
+
+    assert lab.do(ask.Connect(names)) == ask.Full(0)
+    assert lab.do(ask.Connect(names[:fit])) == names[:fit]
+    assert lab.do(ask.Connect((names[fit],))) == ask.Full(fit)
+    assert lab.do(ask.Connect(names[:fit])) == ()
+
+    lab.do(ask.LinkUp(2, YONDER))
+    ((_, catalogue),) = lab.sent()
+    assert len(wire.encode(catalogue)) <= MAX_BODY_BYTES - 4
+
+    lab.do(ask.Disconnect(names[:1]))
+    lab.do(ask.Closed(names[:1]))
+    assert lab.do(ask.Connect((names[fit],))) == (names[fit],)
+
+
+def test_an_audit_of_as_many_clusters_as_are_joined_fits_a_frame() -> None:
+    most = CATALOGUE_BYTES // 24
+    lanes = [(2**32 - 1, 2**62, 2**64 - 1)] * most
+
+    assert len(wire.encode(wire.Heads(0, lanes))) <= MAX_BODY_BYTES - 4
