@@ -39,7 +39,8 @@ def squared(worker: AnyRef, number: int) -> str:
 def choose(a: Group, b: Group) -> None:
     for group, name in ((a, "ann"), (a, "bob"), (b, "cid")):
         group.join("workers", {"name": name}, actor=Worker.start(name))
-        group.settle()
+    for group in (a, b):
+        group.wait_for_member("workers", count=3, timeout=5)
     print("the closest to b:", squared(b.pick("workers").ref, 7))
     far = b.pick("workers", "furthest").meta["name"]
     print(f"the furthest from b is one of a's: {far in ('ann', 'bob')}")
@@ -75,6 +76,5 @@ with (
     Group.start("app", node=node_a) as group_a,
     Group.start("app", node=node_b) as group_b,
 ):
-    node_b.wait_peers(1, timeout=5)
     choose(group_a, group_b)
     wander(group_a, group_b)
