@@ -175,13 +175,15 @@ class Instance:
         clusters = tuple(dict.fromkeys(clusters))
         if not clusters:
             left.set(None)
-        for cluster in clusters:
-            self.leases.drop(cluster)
         shards = len(self.runners)
 
         def finish() -> None:
             for cluster in clusters:
                 self.store.views.pop(cluster, None)
+                # Not before: a sweeper that has crashed half-way finds the lease, and
+                # goes on. Nor later: the next to connect may have begun another.
+                if cluster in self.store.directory.closing:
+                    self.leases.drop(cluster)
             self.directory.run(Closed(clusters))
             self._decide()
             left.set(None)

@@ -1,15 +1,13 @@
 """The monitor registry: which actors of this node monitor what."""
 
-from contextlib import suppress
 from functools import partial
 
 import msgspec
 
-from actors import Actor, AnyRef, Timeout, deliver, on_down, register_name
+from actors import Actor, AnyRef, deliver, on_down, register_name
 from group._core.keys import Pattern
 from group._core.requests import Subscribe, Unsubscribe
 from group._instance import Instance
-from group._runner import Crashed
 from group._store import Monitor
 from group._subscribers import ActorSubscriber
 
@@ -20,7 +18,6 @@ class Add(msgspec.Struct, frozen=True):
     ref: AnyRef
     cluster: str
     pattern: Pattern
-    timeout: float
 
 
 class Remove(msgspec.Struct, frozen=True):
@@ -29,7 +26,6 @@ class Remove(msgspec.Struct, frozen=True):
     ref: AnyRef
     cluster: str
     pattern: Pattern
-    timeout: float
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -43,6 +39,9 @@ class MonitorRegistry(Actor):
 
     The subscriptions themselves are in the store and in the tables of the shards, so
     they outlive this actor.
+
+    It never waits for a shard: when the shards' own supervisor is restarted, this actor
+    is stopped first, and the shards are started when it has.
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -78,20 +77,22 @@ class MonitorRegistry(Actor):
             self._watch(message.ref)
         monitor.held.add((message.cluster, message.pattern))
         request = Subscribe(monitor.subscriber, message.cluster, message.pattern)
-        self._every_shard(request, message.timeout)
+        self._every_shard(request)
 
     def _remove(self, message: Remove) -> None:
         monitor = self._instance.store.monitors.get(message.ref)
         if monitor is not None:
             monitor.held.discard((message.cluster, message.pattern))
             request = Unsubscribe(monitor.subscriber, message.cluster, message.pattern)
-            self._every_shard(request, message.timeout)
+            self._every_shard(request)
 
     def _forget(self, ref: AnyRef) -> None:
-        monitor = self._instance.store.monitors.pop(ref, None)
+        monitors = self._instance.store.monitors
+        monitor = monitors.get(ref)
         if monitor is not None:
-            for runner in self._instance.runners:
-                runner.post(Unsubscribe(monitor.subscriber, "", None))
+            self._every_shard(Unsubscribe(monitor.subscriber, "", None))
+            # Last, so that a successor finds what is left to do.
+            del monitors[ref]
 
     def _new(self, ref: AnyRef) -> Monitor:
         config = self._instance.config
@@ -100,13 +101,10 @@ class MonitorRegistry(Actor):
         )
         return Monitor(subscriber, set())
 
-    def _every_shard(self, request: object, timeout: float) -> None:
+    def _every_shard(self, request: object) -> None:
+        """Hand it in; a shard that crashes over it leaves it to the next one."""
         for runner in self._instance.runners:
-            # Out of time, it is in the shard's queue, and is handled all the same.
-            with suppress(Timeout):
-                answer = runner.call(request, timeout)
-                if isinstance(answer, Crashed):
-                    runner.call(request, timeout)
+            runner.post(request)
 
 
 def _tell_gone(registry: AnyRef, ref: AnyRef, _reason: object) -> None:

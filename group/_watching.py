@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 from actors import (
@@ -34,6 +35,7 @@ from group._monitors import Add, Remove
 from group._reads import Reads
 from group._stream import EventStream
 from group._subscribers import StreamSubscriber, Subscriber
+from group._verbs import ATTEMPTS
 from group._writes import Writes
 
 REQUEST_TIMEOUT = 5.0
@@ -207,7 +209,7 @@ class Watching(Reads, Writes):
         """
         checked, place = check_pattern(pattern), check_cluster(cluster)
         ref, _ = self._owner(actor)
-        self._ask_registry(Add(ref, place, checked, REQUEST_TIMEOUT))
+        self._ask_registry(Add(ref, place, checked))
 
     def demonitor(
         self,
@@ -227,7 +229,7 @@ class Watching(Reads, Writes):
         """
         checked, place = check_pattern(pattern), check_cluster(cluster)
         ref, _ = self._owner(actor)
-        self._ask_registry(Remove(ref, place, checked, REQUEST_TIMEOUT))
+        self._ask_registry(Remove(ref, place, checked))
 
     def events(
         self,
@@ -297,23 +299,36 @@ class Watching(Reads, Writes):
 
     def _ask_registry(self, message: Add | Remove) -> None:
         deadline = monotonic() + REQUEST_TIMEOUT
-        while True:
-            self._check_running()
-            registry = whereis(self._instance.registry_name)
-            try:
-                if registry is not None:
-                    registry.ask(message, timeout=max(0.0, deadline - monotonic()))
-                    return
-            except ActorDeadError:
-                # Being restarted; the next one has all that it knew.
-                pass
-            except Timeout:
-                break
-            if monotonic() > deadline:
-                break
+        crashes = 0
+        while not (answered := self._tell_registry(message, deadline)):
+            crashes += answered is False
+            if monotonic() > deadline or crashes == ATTEMPTS:
+                self._check_running()
+                raise ShardTimeoutError(0, REQUEST_TIMEOUT, 0)
+            # Being restarted; the next one has all that it knew.
             self._instance.await_restart()
+        for runner in self._instance.runners:
+            # What happens after this call is told, or not any more. A shard that takes
+            # longer has it in its queue, and handles it all the same.
+            with suppress(Timeout):
+                runner.call(None, max(0.0, deadline - monotonic()))
+
+    def _tell_registry(self, message: Add | Remove, deadline: float) -> bool | None:
+        """Return whether it is done; None if nobody was there to do it."""
         self._check_running()
-        raise ShardTimeoutError(0, REQUEST_TIMEOUT, 0)
+        registry = whereis(self._instance.registry_name)
+        if registry is None:
+            return None
+        try:
+            answer = registry.ask(message, block=False)
+        except ActorDeadError:
+            return None
+        # As every actor of ours answers: its get() would raise what has crashed it.
+        assert isinstance(answer, Future)
+        handled = threading.Event()
+        answer.add_done_callback(lambda _: handled.set())
+        handled.wait(max(0.0, deadline - monotonic()))
+        return answer.succeeded()
 
     def _wait(
         self,

@@ -1,5 +1,6 @@
 """When a subcluster lapses: leases are local policy and never travel."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 
@@ -43,10 +44,11 @@ class Leases:
         ]
         return [cluster for _, cluster in sorted(ended)]
 
-    def next_end(self) -> float | None:
-        """Return when the next lease ends."""
-        leases = list(self._leases.values())
-        return min((lease.ends_at for lease in leases), default=None)
+    def next_end(self, but: Container[str] = ()) -> float | None:
+        """Return when the next lease ends, of all clusters but these."""
+        leases = list(self._leases.items())
+        ends = [lease.ends_at for cluster, lease in leases if cluster not in but]
+        return min(ends, default=None)
 
     def left(self, cluster: str, now: float) -> float | None:
         """Return the seconds until a lease ends, at least 0; None without one."""

@@ -10,8 +10,7 @@ from actors import kill, whereis
 from group import Cluster, Group, NotConnectedError
 from group._core.requests import SealCluster, UnsealCluster
 from group._instance import LEASES_CHANGED
-from group._leases import ClusterLease
-from group._runner import Runner
+from group._leases import ClusterLease, Sealed
 from tests.group.people import PATIENCE, AnyRef, listeners, together
 from tests.waiting import eventually
 
@@ -61,22 +60,21 @@ def test_a_sweeper_that_crashes_while_it_judges_leaves_the_cluster_usable(
 ) -> None:
     caplog.set_level(logging.CRITICAL, "actors")
     crashes = iter((True,))
-    seal = ClusterLease._seal
+    sealed = ClusterLease._sealed
 
-    def broken(runner: Runner, cluster: str) -> bool:
-        sealed = seal(runner, cluster)
+    def broken(me: ClusterLease, message: Sealed) -> None:
         if next(crashes, False):
             raise OSError("on purpose")
-        return sealed
+        sealed(me, message)
 
-    monkeypatch.setattr(ClusterLease, "_seal", staticmethod(broken))
+    monkeypatch.setattr(ClusterLease, "_sealed", broken)
     with Group.start("app", log=False, shards=2) as g, listeners() as (one,):
         red = g.connect("red", ttl=60)
         red.register("k", actor=one)
         g._instance.leases.extend("red", -60.0)
         sweeper(g).tell(LEASES_CHANGED)
 
-        eventually(lambda: next(crashes, None) is None, PATIENCE, what="crashed")
+        eventually(lambda: crashes, PATIENCE, what="crashed")
         eventually(lambda: (red.ttl_left or 0) > 0, PATIENCE, what="judged again")
 
         for number in range(10):
