@@ -343,14 +343,15 @@ class Watching(Reads, Writes):
         if found is not None:
             return found
         knock = _Knock()
-        self._instance.waiting.add(knock.knocked)
         runners = self._instance.runners
         if not is_prefix(name):
             shard = shard_of(place, name, len(runners))
             runners = runners[shard : shard + 1]
-        for runner in runners:
-            runner.post(Subscribe(knock, place, name))
         try:
+            # Within the `try`: Ctrl-C must leave nobody behind that is told for ever.
+            self._instance.waiting.add(knock.knocked)
+            for runner in runners:
+                runner.post(Subscribe(knock, place, name))
             while (found := look()) is None:
                 # Cleared before the look that follows, so no knock is missed.
                 left = deadline - monotonic()

@@ -76,6 +76,23 @@ def test_a_group_serves_on_wherever_interrupts_have_hit(
         signal.signal(signal.SIGALRM, before)
 
 
+def test_a_wait_that_is_interrupted_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Group.start("app", log=False) as g:
+        runner = g._instance.runners[-1]
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(runner, "post", interrupted)
+            with suppress(KeyboardInterrupt):
+                g.wait_for_member("all/", timeout=PATIENCE)
+
+        assert not g._instance.waiting
+
+
 def test_links_serve_on_wherever_interrupts_have_hit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
