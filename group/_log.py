@@ -54,7 +54,7 @@ class GroupLog:
         self._log = log.bind(group=group, node=node)
 
     def verbose(self, event: str, /, **fields: object) -> None:
-        """Log one operation."""
+        """Log one operation. Callers in haste look at the level before they call."""
         if self.level == "verbose":
             self._log.info(event, **fields)
 

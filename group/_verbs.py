@@ -71,24 +71,33 @@ class Verbs:
             raise DeadActorError(str(ref))
         return ref, n
 
-    def _ask(self, request: Write, seconds: float) -> object:
-        """Ask the shard of a key; the request's deadline is `seconds` from now.
+    def _carry_out(
+        self, request: Write, seconds: float, ref: AnyRef | None = None
+    ) -> None:
+        """Have the shard of a key carry out a request; see that the group runs first.
+
+        Args:
+            request: Its deadline is `seconds` from now.
+            seconds: How long to wait for an answer.
+            ref: The actor it is about, for the words of errors.
 
         Raises:
+            GroupError: As the verbs say.
             ShardTimeoutError: No answer came before the deadline.
             StoppedError: The group is stopped.
         """
-        self._check_running()
-        config, runners = self._instance.config, self._instance.runners
-        shard = shard_of(request.cluster, request.key, config.shards)
+        runners = self._instance.runners
+        shard = shard_of(request.cluster, request.key, len(runners))
         answer = _answer(runners[shard], request, seconds)
         if answer is DONE:
-            return answer
+            return
         answer = self._insist(runners[shard], request, answer)
         if isinstance(answer, Expired):
             self._check_running()
             raise ShardTimeoutError(shard, seconds, runners[shard].waiting)
-        return answer
+        if not isinstance(answer, Done):
+            who = "actor" if ref is None else str(ref)
+            raise self._error(answer, request.key, request.cluster, who)
 
     def _insist(self, runner: Runner, request: Write, answer: object) -> object:
         """Hand a request in again, as long as its answer says that this may help.
@@ -114,14 +123,6 @@ class Verbs:
             self._check_running()
             left = max(0.0, request.deadline - monotonic())
             answer = _answer(runner, request, left)
-
-    def _settle_answer(
-        self, answer: object, key: str, cluster: str, ref: AnyRef | None = None
-    ) -> None:
-        """Return if a request was carried out; else raise what its caller is told."""
-        if isinstance(answer, Done):
-            return
-        raise self._error(answer, key, cluster, "actor" if ref is None else str(ref))
 
     def _error(self, answer: object, key: str, cluster: str, who: str) -> GroupError:
         match answer:

@@ -55,9 +55,10 @@ class Writes(Verbs):
         seconds = check_timeout(timeout)
         deadline = monotonic() + seconds
         request = Register(n, class_name(ref), place, name, body, deadline)
-        answer = self._ask(request, seconds)
-        self._settle_answer(answer, name, place, ref)
-        self._instance.log.verbose("registered", key=name, cluster=cluster, actor=ref)
+        self._carry_out(request, seconds, ref)
+        log = self._instance.log
+        if log.level == "verbose":
+            log.verbose("registered", key=name, cluster=cluster, actor=ref)
 
     def unregister(
         self, key: str, *, cluster: str | None = None, timeout: float = 5.0
@@ -74,10 +75,11 @@ class Writes(Verbs):
         """
         name, place = check_write_key(key), check_cluster(cluster)
         seconds = check_timeout(timeout)
-        request = Unregister(place, name, monotonic() + seconds)
-        answer = self._ask(request, seconds)
-        self._settle_answer(answer, name, place)
-        self._instance.log.verbose("unregistered", key=name, cluster=cluster)
+        self._check_running()
+        self._carry_out(Unregister(place, name, monotonic() + seconds), seconds)
+        log = self._instance.log
+        if log.level == "verbose":
+            log.verbose("unregistered", key=name, cluster=cluster)
 
     def join(
         self,
@@ -106,9 +108,10 @@ class Writes(Verbs):
         seconds = check_timeout(timeout)
         deadline = monotonic() + seconds
         request = Join(n, class_name(ref), place, name, body, deadline)
-        answer = self._ask(request, seconds)
-        self._settle_answer(answer, name, place, ref)
-        self._instance.log.verbose("joined", key=name, cluster=cluster, actor=ref)
+        self._carry_out(request, seconds, ref)
+        log = self._instance.log
+        if log.level == "verbose":
+            log.verbose("joined", key=name, cluster=cluster, actor=ref)
 
     def leave(
         self,
@@ -132,6 +135,7 @@ class Writes(Verbs):
         ref, n = self._owner(actor)
         seconds = check_timeout(timeout)
         request = Leave(n, place, name, monotonic() + seconds)
-        answer = self._ask(request, seconds)
-        self._settle_answer(answer, name, place, ref)
-        self._instance.log.verbose("left", key=name, cluster=cluster, actor=ref)
+        self._carry_out(request, seconds, ref)
+        log = self._instance.log
+        if log.level == "verbose":
+            log.verbose("left", key=name, cluster=cluster, actor=ref)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from functools import partial
 from weakref import WeakValueDictionary
 
-from actors import actor_id, class_name, on_down, whereis
+from actors import ActorRef, actor_id, class_name, on_down, whereis
 from transport._core.identity import NodeId
 from transport._errors import NotLocalError
 from transport._headers import MAX_NAME
@@ -39,8 +39,11 @@ class LocalActors:
         Raises:
             NotLocalError: It belongs to another node.
         """
-        n = actor_id(ref) if not isinstance(ref, RemoteActorRef) else 0
-        if n and n in self._living:
+        # First what is common, and quick to tell: RemoteActorRef is an abstract class,
+        # and to ask for one of those takes Python four times as long.
+        ours = isinstance(ref, ActorRef) or not isinstance(ref, RemoteActorRef)
+        n = actor_id(ref) if ours else 0
+        if n in self._living:
             return n
         if n == 0 or claim(ref, self) is not self:
             raise NotLocalError(

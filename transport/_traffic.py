@@ -80,7 +80,7 @@ class ActorTraffic:
         Raises:
             NotLocalError: It belongs to another node.
         """
-        return self._sender.adopt(ref)
+        return self._sender.actors.adopt(ref)
 
     def ref(self, node_id: NodeId, n: int, cls: str) -> AnyRef:
         """Return the local ref where the node is this one, else a RemoteActorRef."""
