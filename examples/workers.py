@@ -56,6 +56,7 @@ def wander(a: Group, b: Group) -> None:
     worker = supervisors[1].proxy().start_child(child(Worker, "cid", id="cid")).get()
     print(f"cid runs on {home(b)}")
 
+    a.wait_for("nomads/cid", timeout=5)
     with a.events("nomads/cid") as events:
         worker.stop()
         # One that it is gone, one that it is back.

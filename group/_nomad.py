@@ -34,54 +34,20 @@ from group._core.events import Events, Lagged
 from group._core.keys import check_write_key
 from group._core.nomads import Limit, heir, moves, spend
 from group._core.views import Member
-from group._errors import GroupError, KeyTakenError
+from group._errors import (
+    GroupError,
+    KeyTakenError,
+    NoProcessError,
+    NoSuchGroupError,
+    StoppedError,
+)
 from group._group import Group
 from group._log import log
+from group._nomad_talk import Adopt, Carries, Dropped, Travel
 from group._reasons import RegistryConflict
-from transport import NodeId
 
 LOOK_AGAIN = 0.02
 """Seconds after which a key is looked at again whose owner is just being lost."""
-LOOKS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Travel:
-    """A child on its way: what it is, and how long ago it was started again."""
-
-    spec: ChildSpec
-    limit: Limit
-    ages: tuple[float, ...] = ()
-
-    @property
-    def id(self) -> str:
-        """The child's name."""
-        return str(self.spec.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt:
-    """To one supervisor: start this child, which has ended on the node `origin`."""
-
-    travel: Travel
-    origin: NodeId
-    looks: int = LOOKS
-
-
-@dataclass(frozen=True, slots=True)
-class Carries:
-    """To all others: I have this child."""
-
-    supervisor: AnyRef
-    travel: Travel
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """To all others: these children of mine are nobody's business any more."""
-
-    supervisor: AnyRef
-    ids: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -204,6 +170,14 @@ class NomadSupervisor(Actor):
 
     def on_receive(self, message: object) -> object:
         """Take what other supervisors say, and news of actors."""
+        try:
+            return self._handle(message)
+        except StoppedError:
+            # Without its group it can keep no child.
+            self.exit("shutdown")
+            return None
+
+    def _handle(self, message: object) -> object:
         match message:
             case Down(monitor=number, reason=reason):
                 self._down(number, reason)
@@ -308,7 +282,7 @@ class NomadSupervisor(Actor):
             self._group.unregister(self._key_of(travel.id))
         try:
             target = self._group.pick(self._key, "random", exclude=self.actor_ref).ref
-        except GroupError:
+        except (NoSuchGroupError, NoProcessError):
             self._give_up(travel, "no other supervisor runs; start one elsewhere")
             return
         self._hand_over(replace(travel, ages=ages), target)
