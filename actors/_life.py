@@ -148,6 +148,6 @@ def starter(start: Startable) -> Callable[..., AnyRef | None]:
     """Give what starts such a child and does not wait until it is up."""
     if isinstance(start, type) and issubclass(start, pykka.Actor):
         cls = supervised(start)
-        begin: Callable[..., AnyRef] = getattr(cls, "begin", cls.start)
+        begin: Callable[..., AnyRef] = getattr(cls, "start_unawaited", cls.start)
         return begin
     return cast("Callable[..., AnyRef | None]", start)

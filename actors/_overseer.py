@@ -79,7 +79,7 @@ class Overseer(Actor):
         self.actor_inbox.owner = ref
 
     @classmethod
-    def begin(cls, *args: Answer, **kwargs: Answer) -> OverseerRef[Self]:
+    def start_unawaited(cls, *args: Answer, **kwargs: Answer) -> OverseerRef[Self]:
         """Start without waiting for the children."""
         ref = super().start(*args, **kwargs)
         assert isinstance(ref, OverseerRef)
@@ -88,7 +88,7 @@ class Overseer(Actor):
     @classmethod
     def start(cls, *args: Answer, **kwargs: Answer) -> OverseerRef[Self]:
         """Start, and return when it is up; raise what kept it from that."""
-        ref = cls.begin(*args, **kwargs)
+        ref = cls.start_unawaited(*args, **kwargs)
         if came_up(ref):
             _stop_at_exit(ref)
             return ref

@@ -10,7 +10,9 @@ import pytest
 from actors import (
     Actor,
     StartError,
+    Supervisor,
     Timeout,
+    child,
     kill,
     mailbox,
     on_down,
@@ -192,3 +194,18 @@ def test_a_supervised_plain_actor_can_be_killed() -> None:
     kill(ref)
 
     assert death(ref) == "killed"
+
+
+class Beginner(Actor):
+    """An actor whose own verbs have the names that the machinery might use."""
+
+    def begin(self, what: str) -> str:
+        return what
+
+
+def test_a_child_may_have_a_verb_called_begin() -> None:
+    with Supervisor.start([child(Beginner)]) as supervisor:
+        (beginner,) = supervisor.which_children()
+
+        assert beginner.ref is not None
+        assert beginner.ref.proxy().begin("work").get(timeout=5) == "work"
