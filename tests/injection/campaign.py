@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import multiprocessing
+import random
 from collections.abc import Iterator
 
 from tests.injection.points import Point, between_steps
@@ -15,6 +16,10 @@ from tests.injection.workload import STEPS
 
 REBUILT_BEFORE = tuple(range(9, len(STEPS) + 1, 12))
 """Steps before which a shard is killed whose successor is hurt as well."""
+
+
+OF_ONE_SHARD = "kill:shard1:"
+SHORT = 60
 
 
 class UncleanError(Exception):
@@ -39,6 +44,14 @@ def rebuilding(probes: Probes) -> list[Point]:
 def all_points(probes: Probes) -> list[Point]:
     """Every point of the workload."""
     return between_steps(len(STEPS)) + inside(probes) + rebuilding(probes)
+
+
+def sample(probes: Probes, seed: int) -> list[Point]:
+    """Return every kill of one shard between two steps, and some of all the others."""
+    points = all_points(probes)
+    whole = [point for point in points if str(point).startswith(OF_ONE_SHARD)]
+    others = [point for point in points if point not in whole]
+    return whole + random.Random(seed).sample(others, SHORT)
 
 
 def quietly(points: list[Point]) -> list[Result]:

@@ -61,11 +61,13 @@ IN_HANDLERS: dict[type, tuple[str, ...]] = {
     MonitorRegistry: ("_add", "_remove", "_forget", "_watch", "_every_shard"),
     ClusterLease: ("_sweep", "_judge"),
 }
-# The work of these is done when they return, and somebody relies on it.
+# The work of these is done when they return, and somebody relies on it. Not Members,
+# whose change is noted next, nor Shard._tell, whose effects are handed out next: what
+# is between can fail in no other way than by an interrupt.
 ALSO_AFTER = {
     *("Tables.project", "Tables.put_own", "Tables.pop_own", "Tables.put_remote"),
-    *("Lane.log", "Rows.put", "Rows.pop", "Members.put", "Members.pop"),
-    *("Subscriptions.add", "Subscriptions.remove", "Local._put", "Shard._tell"),
+    *("Lane.log", "Rows.put", "Rows.pop", "Local._put"),
+    *("Subscriptions.add", "Subscriptions.remove"),
     *("Outbound.end_turn", "Following.on_ops", "Retiring.on_ans"),
     *("MonitorRegistry._add", "MonitorRegistry._remove", "MonitorRegistry._forget"),
     *("ClusterLease._sweep", "ClusterLease._judge", "Tables.close", "Tables.open"),
