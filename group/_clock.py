@@ -7,4 +7,4 @@ monotonic = time.monotonic
 
 def wall_ms() -> int:
     """Milliseconds since 1970, as this machine believes."""
-    return int(time.time() * 1000)
+    return time.time_ns() // 1_000_000

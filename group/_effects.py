@@ -37,10 +37,10 @@ class Effects:
 
     def perform(self, runner: Runner, effect: Effect) -> Iterable[int]:
         """Carry out an effect of a shard, in its turn; return the links to write to."""
+        if isinstance(effect, Send):
+            self._send(runner, effect.tokens, effect.message)
+            return effect.tokens
         match effect:
-            case Send(tokens, message):
-                self._send(runner, tokens, message)
-                return tokens
             case Notify(subscriber, events):
                 if isinstance(subscriber, Subscriber):
                     subscriber.take(runner.index, events)

@@ -11,7 +11,7 @@ and written to the sockets after it.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from actors import Future
@@ -241,7 +241,7 @@ class Runner:
         if self._queue or self._core is None:
             return _BUSY
         answer: object = _BUSY
-        tokens: set[int] = set()
+        tokens: Collection[int] = ()
         taken: list[bool] = []
         try:
             # One call: nothing comes between the taking and the noting of it.
@@ -250,12 +250,14 @@ class Runner:
                 self._lender = threading.get_ident()
                 answer = self._work(work) if work else self._run(message)
                 # What an interrupted turn has queued is written after the next one.
-                tokens, self._to_flush = self._to_flush, tokens
+                if self._to_flush:
+                    tokens, self._to_flush = self._to_flush, set()
         finally:
             if taken and taken[0]:
                 self._lender = 0
                 self._turn.release()
-        self._follow_up(tokens)
+        if tokens or self._queue:
+            self._follow_up(tokens)
         return answer
 
     def _leave(self, *, wake: bool = True) -> None:
@@ -264,7 +266,7 @@ class Runner:
         self._turn.release()
         self._follow_up(tokens, wake=wake)
 
-    def _follow_up(self, tokens: set[int], *, wake: bool = True) -> None:
+    def _follow_up(self, tokens: Collection[int], *, wake: bool = True) -> None:
         """After a turn, write what it has queued on the links."""
         if tokens:
             self._world.flush(tokens)
@@ -313,7 +315,7 @@ class Runner:
         try:
             for effect in effects:
                 done += 1
-                if isinstance(effect, Reply):
+                if type(effect) is Reply:
                     answer = effect.answer
                 else:
                     self._to_flush.update(self._world.perform(self, effect))

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from group._core.events import Entry
-from group._core.keys import prefixes_of
 from group._core.rows import Row
 from transport import NodeId
 
@@ -135,7 +134,11 @@ class View:
 
 
 class PrefixIndex:
-    """Keys under each of their own slash-terminated prefixes, for one shard."""
+    """Keys under each of their own slash-terminated prefixes, for one shard.
+
+    Each write does this: the prefixes are those of `prefixes_of`, found as they are
+    needed.
+    """
 
     __slots__ = ("_keys",)
 
@@ -144,21 +147,27 @@ class PrefixIndex:
 
     def add(self, key: str) -> None:
         """Index a key that has become visible."""
-        for prefix in prefixes_of(key):
+        end = key.find("/") + 1
+        while end:
+            prefix = key[:end]
             keys = self._keys.get(prefix)
             if keys is None:
                 self._keys[prefix] = {key: None}
             else:
                 keys[key] = None
+            end = key.find("/", end) + 1
 
     def discard(self, key: str) -> None:
         """Forget a key that is no longer visible."""
-        for prefix in prefixes_of(key):
+        end = key.find("/") + 1
+        while end:
+            prefix = key[:end]
             keys = self._keys.get(prefix)
             if keys is not None:
                 keys.pop(key, None)
                 if not keys:
                     del self._keys[prefix]
+            end = key.find("/", end) + 1
 
     def under(self, prefix: str) -> list[str]:
         """Return the keys under a prefix. Any thread."""
