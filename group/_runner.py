@@ -141,14 +141,21 @@ class Runner:
         finally:
             self._leave()
 
-    def end(self) -> None:
-        """Run no turn any more, until `begin`."""
+    def end(self, core: Shard | None = None) -> None:
+        """Run no turn any more, until `begin`; if given a shard, none of that shard.
+
+        An actor may end late, when its successor has begun.
+        """
         if self._lender == threading.get_ident():
             # Called within a turn, by a signal's handler or a callback: it goes on
             # when this returns, and is the last.
-            self._core = None
+            self._end(core)
             return
         with self._turn:
+            self._end(core)
+
+    def _end(self, core: Shard | None) -> None:
+        if core is None or self._core is core:
             self._core = None
 
     def close(self) -> None:

@@ -8,8 +8,9 @@ the same tables.
 from contextlib import suppress
 from functools import partial
 
-from actors import Actor, ActorError, deliver, register_name, tell_after
+from actors import Actor, ActorError, deliver, register_name, tell_after, whereis
 from group._core.requests import Tick
+from group._core.shard import Shard
 from group._instance import Instance
 
 _WAKE = "wake"
@@ -29,15 +30,12 @@ class ShardActor(Actor):
         self._instance = instance
         self._index = index
         self._runner = instance.runners[index]
+        self._core: Shard | None = None
 
     def on_start(self) -> None:
         """Take up the tables and begin to run turns."""
         store = self._instance.store
-        with suppress(ActorError):
-            # The name is for those who look inside. Another node of this name, here in
-            # this interpreter, may have it.
-            register_name(self._instance.shard_name(self._index), self.actor_ref)
-        core = self._instance.shard_class(
+        core = self._core = self._instance.shard_class(
             store.tables[self._index],
             self._instance.narrator,
             store.condemned,
@@ -67,8 +65,20 @@ class ShardActor(Actor):
         return None
 
     def on_stop(self) -> None:
-        """Run no turn any more."""
-        self._runner.end()
+        """Run no turn any more, of this shard."""
+        self._runner.end(self._core)
 
     def _tick(self) -> None:
+        self._take_name()
         tell_after(self.actor_ref, self._instance.node.heartbeat, _TICK)
+
+    def _take_name(self) -> None:
+        """Be found by those who look inside.
+
+        Not at once, if the actor before this one has not ended yet; and not at all, if
+        another node of this name, here in this interpreter, has the name.
+        """
+        name = self._instance.shard_name(self._index)
+        if whereis(name) is None:
+            with suppress(ActorError):
+                register_name(name, self.actor_ref)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from time import monotonic
 
 import pytest
@@ -13,11 +14,13 @@ from group._core.directory import Directory
 from group._core.requests import Disconnect, SealCluster
 from group._instance import LEASES_CHANGED
 from group._monitors import Add, MonitorRegistry
+from group._shard import ShardActor
 from tests.group.people import PATIENCE, listeners, told
 from tests.injection.checks import branches
 from tests.injection.probes import PlannedError
 from tests.injection.world import DEADLINE
 from tests.waiting import eventually
+from transport import Node
 
 
 @pytest.fixture(autouse=True)
@@ -113,3 +116,38 @@ def test_a_sweeper_that_crashes_in_leaving_leaves_after_all(
 
         # And nothing stays sealed.
         g.connect("red").register("k", actor=one, timeout=DEADLINE)
+
+
+def test_a_shard_that_ends_late_leaves_its_successor_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held, ended = threading.Event(), threading.Event()
+    late: list[ShardActor] = []
+    on_stop = ShardActor.on_stop
+
+    def slow(me: ShardActor) -> None:
+        if late:
+            on_stop(me)
+            return
+        late.append(me)
+        held.wait(PATIENCE)
+        on_stop(me)
+        ended.set()
+
+    monkeypatch.setattr(ShardActor, "on_stop", slow)
+    with (
+        Node.start("a", heartbeat=0.1) as node,
+        Group.start("app", node=node, shards=1, log=False) as g,
+        listeners() as (one,),
+    ):
+        (runner,) = g._instance.runners
+        # Its supervisor is replaced without having stopped it.
+        kill(child_of(g, "shards"))
+        eventually(lambda: runner.begun == 2, PATIENCE, what="the successor is up")
+        held.set()
+        assert ended.wait(PATIENCE)
+
+        g.register("k", actor=one, timeout=DEADLINE)
+
+        new, name = child_of(g, "shard0"), g._instance.shard_name(0)
+        eventually(lambda: whereis(name) is new, PATIENCE, what="it has the name")
