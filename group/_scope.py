@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from actors import ActorDeadError, AnyRef, start_ready, tell_after
+from actors import AnyRef, child
 from group._core.arguments import check_ttl
 from group._core.errors import InvalidArgumentError
 from group._core.keys import DEFAULT, check_key
@@ -25,7 +24,9 @@ from group._scope_calls import (
     Every,
     Handle,
     Kind,
+    Plan,
     Regular,
+    Told,
 )
 from group._scope_instance import PlainGroup, ScopeGroup
 from group._scope_names import Via
@@ -52,10 +53,10 @@ class Scope(ScopeWrites, ScopeReads):
         """Made by `start`."""
         super().__init__(group.instance, storage)
         self._group = group
-        # Guards the two helpers, which are started when first needed.
+        # Guards the two, whose actors are started when first needed.
         self._lock = threading.Lock()
-        self._caller: AnyRef | None = None
-        self._regular: AnyRef | None = None
+        self._told: Told | None = None
+        self._plan: Plan | None = None
 
     @classmethod
     def start(
@@ -137,11 +138,13 @@ class Scope(ScopeWrites, ScopeReads):
             raise InvalidArgumentError("a callback must be callable", "B041")
         handle = CallbackHandle(kind, check(group), callback)
         with self._lock:
-            if self._caller is None:
+            if self._told is None:
+                told = Told(self._instance.config.max_events)
                 # It hears of all that happens from when this returns.
-                self._caller = start_ready(Caller, self._instance)
-            caller = self._caller
-        _tell(caller, handle)
+                spec = child(Caller, self._instance, told, id="callbacks")
+                self._group.tree.start_child(spec)
+                self._told = told
+            self._told.give(handle)
         return handle
 
     # Snapshots
@@ -183,11 +186,13 @@ class Scope(ScopeWrites, ScopeReads):
         if checked is None:
             raise InvalidArgumentError("seconds must be a positive number", "B033")
         ref, _ = self._owner(actor)
-        with self._lock:
-            if self._regular is None:
-                self._regular = Regular.start()
         handle = Handle()
-        tell_after(self._regular, checked, Every(checked, ref, self.snapshot, handle))
+        with self._lock:
+            if self._plan is None:
+                plan = Plan()
+                self._group.tree.start_child(child(Regular, plan, id="snapshots"))
+                self._plan = plan
+            self._plan.add(Every(checked, ref, self.snapshot, handle))
         return handle
 
     def _copied(self) -> Mapping[str, Members] | None:
@@ -260,10 +265,6 @@ class Scope(ScopeWrites, ScopeReads):
             Timeout: Its actors did not end in time.
         """
         self._group.stop(timeout)
-        with self._lock:
-            for helper in (self._caller, self._regular):
-                if helper is not None:
-                    helper.stop(block=False)
 
     def __enter__(self) -> Self:
         return self
@@ -295,8 +296,3 @@ class Scope(ScopeWrites, ScopeReads):
     def _patterns(self) -> Patterns:
         index = self._tables().prefixes.get((GROUPS, DEFAULT))
         return index.patterns if isinstance(index, PatternIndex) else _NO_PATTERNS
-
-
-def _tell(helper: AnyRef, message: object) -> None:
-    with suppress(ActorDeadError):
-        helper.tell(message)

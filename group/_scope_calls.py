@@ -66,23 +66,44 @@ class _Lagged(msgspec.Struct, frozen=True):
 Occurrence = tuple[str, AnyRef]
 
 
+class Told:
+    """What outlives the actor that calls back: the callbacks, and what they know.
+
+    `known` is written by that actor alone.
+    """
+
+    def __init__(self, max_events: int) -> None:
+        self.given: list[CallbackHandle] = []
+        self.known: dict[Occurrence, Runs] | None = None
+        self.backlog = _Backlog(max_events)
+
+    def give(self, handle: CallbackHandle) -> None:
+        """Add a callback, which hears of what happens from now on."""
+        self.given[:] = [each for each in self.given if not each.removed]
+        self.given.append(handle)
+        self.backlog.pass_on(handle)
+
+
 class Caller(Actor):
     """Calls back for each occurrence that comes or goes.
 
-    It keeps what it has told, so that there are as many leaves as joins whatever
-    happens: what it hears is compared with that, and so is a snapshot after a lag.
+    What it has told is kept, so that there are as many leaves as joins whatever
+    happens: what it hears is compared with that, and so is a snapshot after a lag or
+    after a crash.
     """
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, told: Told) -> None:
         super().__init__()
         self._instance = instance
+        self._told = told
         self._handles: dict[tuple[Kind, str], list[CallbackHandle]] = {}
-        self._known: dict[Occurrence, Runs] | None = None
-        self.subscriber = _Backlog(instance.config.max_events)
+        self.subscriber = told.backlog
 
     def on_start(self) -> None:
-        """Subscribe to all groups; those that are there now are no news."""
-        self.subscriber.ref = self.actor_ref
+        """Subscribe to all groups; those that are there at first are no news."""
+        for handle in self._told.given.copy():
+            self._add(handle)
+        self.subscriber.begin(self.actor_ref)
         for runner in self._instance.runners:
             runner.post(Subscribe(self.subscriber, DEFAULT, ALL))
         self._restart()
@@ -91,8 +112,7 @@ class Caller(Actor):
         """Take a callback, or call those that there are."""
         match message:
             case CallbackHandle():
-                found = self._handles.setdefault((message.kind, message.group), [])
-                found.insert(0, message)
+                self._add(message)
             case _Batch(events):
                 for event in _in_order(events):
                     self._compare(event)
@@ -105,15 +125,21 @@ class Caller(Actor):
             case _:
                 super().on_receive(message)
 
+    def _add(self, handle: CallbackHandle) -> None:
+        found = self._handles.setdefault((handle.kind, handle.group), [])
+        if handle not in found:
+            found.insert(0, handle)
+
     def _restart(self) -> None:
         self._instance.restart(self.subscriber, [(DEFAULT, ALL)])
 
     def _reset(self, events: tuple[Event, ...]) -> None:
         now = {(event.key, event.ref): runs_in(event.meta) for event in events}
-        if self._known is None:
-            self._known = now
+        known = self._told.known
+        if known is None:
+            self._told.known = now
             return
-        for gone in sorted(self._known.keys() - now.keys(), key=lambda each: each[0]):
+        for gone in sorted(known.keys() - now.keys(), key=lambda each: each[0]):
             self._tell(gone, (), "resync")
         for occurrence, runs in now.items():
             self._tell(occurrence, runs, "resync")
@@ -123,7 +149,7 @@ class Caller(Actor):
         self._tell((event.key, event.ref), runs, event.reason)
 
     def _tell(self, occurrence: Occurrence, runs: Runs, reason: object) -> None:
-        known = self._known
+        known = self._told.known
         if known is None:
             return
         came, went = difference(known.get(occurrence, ()), runs)
@@ -187,6 +213,18 @@ class _Backlog(Subscriber):
         self._waiting = 0
         self._fresh = False
 
+    def begin(self, ref: AnyRef) -> None:
+        """Pass on to this actor from now on; what waited for another one is lost."""
+        with self._lock:
+            self.ref = ref
+            self._waiting = 0
+            self._fresh = False
+
+    def pass_on(self, message: object) -> None:
+        """Pass on something else, in its place among the events."""
+        with self._lock:
+            self._pass_on(message)
+
     def take(self, shard: int, events: tuple[Event, ...]) -> None:
         """Pass on what happened in one turn."""
         del shard
@@ -228,13 +266,48 @@ class Every(msgspec.Struct, frozen=True):
     handle: Handle
 
 
+class Plan:
+    """What is to be sent regularly; outlives the actor that sends it. Any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ref: AnyRef | None = None
+        self._all: list[Every] = []
+
+    def begin(self, ref: AnyRef) -> None:
+        """Let this actor send it all from now on."""
+        with self._lock:
+            self._ref = ref
+            self._all = [every for every in self._all if not every.handle.removed]
+            for every in self._all:
+                tell_after(ref, every.seconds, every)
+
+    def add(self, every: Every) -> None:
+        """Begin to send something, the first time after its seconds."""
+        with self._lock:
+            self._all.append(every)
+            if self._ref is not None:
+                tell_after(self._ref, every.seconds, every)
+
+
 class Regular(Actor):
     """Sends snapshots regularly, until they are called off or nobody is there."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self._plan = plan
+
+    def on_start(self) -> None:
+        """Take up what is to be sent."""
+        self._plan.begin(self.actor_ref)
 
     def on_receive(self, message: object) -> None:
         """Send one, and another one later."""
         if not isinstance(message, Every) or message.handle.removed:
             return
-        with suppress(StoppedError, ActorDeadError):
+        try:
             message.ref.tell(message.make())
+        except (StoppedError, ActorDeadError):
+            message.handle.remove()
+        else:
             tell_after(self.actor_ref, message.seconds, message)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors import AnyRef, NodeDown
+from actors import AnyRef, NodeDown, kill
 from group import InvalidArgumentError, Scope
 from tests.group.people import PATIENCE, end_of, listeners, together
 from tests.group.scopes import scopes, settle
@@ -172,9 +172,8 @@ def test_who_lags_is_told_differences_and_still_as_many_leaves_as_joins() -> Non
         scope.on_join("first", lambda *_: gate.wait(PATIENCE))
         diary.listen(scope, "g", "h")
         scope.join("first", actor=one)
-        assert scope._caller is not None
-        backlog = scope._caller.proxy()._actor.subscriber
-        backlog._most = 5
+        assert scope._told is not None
+        scope._told.backlog._most = 5
 
         for _ in range(20):
             scope.join("g", actor=one)
@@ -187,6 +186,27 @@ def test_who_lags_is_told_differences_and_still_as_many_leaves_as_joins() -> Non
         scope.leave(actor=one)
         eventually(lambda: balance(diary) == {"h": 1}, what="the end is told")
         assert len(diary.calls) < 40
+
+
+def test_callbacks_outlive_the_actor_that_calls_them() -> None:
+    diary = Diary()
+    with Scope.start("jobs") as scope, listeners(2) as (one, other):
+        diary.listen(scope, "g")
+        scope.join("g", actor=one, count=2)
+        eventually(lambda: balance(diary) == {"g": 2}, what="joins are told")
+        assert scope._told is not None
+        caller = scope._told.backlog.ref
+        assert caller is not None
+
+        kill(caller)
+        scope.join("g", actor=other)
+        scope.leave("g", actor=one)
+
+        eventually(lambda: balance(diary) == {"g": 2}, what="the balance is right")
+        told = scope._told
+        eventually(lambda: told.backlog.ref is not caller, what="another")
+        scope.leave("g", actor=other)
+        eventually(lambda: balance(diary) == {"g": 1}, what="the next one tells")
 
 
 def balance(diary: Diary) -> dict[str, int]:

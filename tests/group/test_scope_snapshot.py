@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors import Mailbox, mailbox
+from actors import Mailbox, kill, mailbox
 from group import (
     InvalidArgumentError,
     NoProcessError,
@@ -148,6 +148,24 @@ def test_snapshots_for_an_actor_end_with_it() -> None:
 
         heard = other.proxy().heard
         eventually(lambda: len(heard.get(timeout=PATIENCE)) > 3, what="more")
+
+
+def test_snapshots_go_on_when_the_actor_that_sends_them_is_killed() -> None:
+    with Scope.start("jobs") as scope, mailbox() as me:
+        scope.snapshot_every(0.02, actor=me.ref)
+        me.receive(timeout=PATIENCE)
+        (sender,) = [
+            each.ref
+            for each in scope._group.tree.which_children()
+            if each.id == "snapshots"
+        ]
+        assert sender is not None
+
+        kill(sender)
+        for _ in range(3):
+            me.receive(timeout=PATIENCE)
+
+        assert not sender.is_alive()
 
 
 @pytest.mark.parametrize("seconds", [0, -1, True, float("inf"), None, "1"])
