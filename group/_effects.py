@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from actors import on_down, stop_with
 from group._core import messages as wire
@@ -22,11 +22,11 @@ from group._core.effects import (
 )
 from group._core.requests import ActorDown, Blocked
 from group._reasons import RegistryConflict
-from group._subscribers import Subscriber
 
 if TYPE_CHECKING:
     from group._instance import Instance
     from group._runner import Runner
+    from group._subscribers import Subscriber
 
 
 class Effects:
@@ -40,15 +40,14 @@ class Effects:
         if isinstance(effect, Send):
             self._send(runner, effect.tokens, effect.message)
             return effect.tokens
-        match effect:
-            case Notify(subscriber, events):
-                if isinstance(subscriber, Subscriber):
-                    subscriber.take(runner.index, events)
-            case Watch(n):
-                down = partial(self._actor_down, runner, n)
-                on_down(self._instance.node.ref(self._instance.me, n, ""), down)
-            case Evict() | Settled() | Report() | Cut() | Reply() | ToShards():
-                self._perform_rare(runner, effect)
+        if isinstance(effect, Notify):
+            # Only such subscribe here; for the core they are any values.
+            cast("Subscriber", effect.subscriber).take(runner.index, effect.events)
+        elif isinstance(effect, Watch):
+            down = partial(self._actor_down, runner, effect.n)
+            on_down(self._instance.node.ref(self._instance.me, effect.n, ""), down)
+        else:
+            self._perform_rare(runner, effect)
         return ()
 
     def _perform_rare(

@@ -66,8 +66,8 @@ class Local:
         lane = self._lane(request.cluster, request.deadline)
         if not isinstance(lane, Lane):
             return lane
-        shown = self.tables.views[request.cluster].registry.get(request.key)
         if request.key not in lane.rows:
+            shown = self.tables.views[request.cluster].registry.get(request.key)
             return NOT_REGISTERED if shown is None else NotOwner(shown)
         self.delete(lane, request.key, "unregister")
         return DONE

@@ -114,8 +114,6 @@ class Shard:
         subscriptions = self.tables.subscriptions
         batches: dict[Hashable, list[Event]] = {}
         for change in changes:
-            if not subscriptions.any(change.cluster):
-                continue
             concerned = subscriptions.matching(change.cluster, change.key)
             if concerned:
                 events = self.narrator.tell(change)

@@ -54,9 +54,7 @@ class Subscriptions:
         if patterns is None:
             return []
         found: dict[Hashable, None] = {}
-        candidates: tuple[Pattern, ...] = (ALL, key, *prefixes_of(key))
-        for pattern in candidates:
-            subscribers = patterns.get(pattern)
-            if subscribers is not None:
-                found.update(subscribers)
+        for pattern in (ALL, key, *prefixes_of(key)):
+            if pattern in patterns:
+                found.update(patterns[pattern])
         return list(found)
