@@ -227,7 +227,9 @@ def bonds(all_: Collected) -> Iterator[str]:
             theirs = all_.lives.get(other[:2])
             over = all_.now.get(other[0]) != other[1]
             ended = [] if theirs is None else theirs.ends.get(other[2], [])
-            if over or any(line.reason != "normal" for line in ended):
+            # Who ended well harms nobody, also if its node was lost afterwards.
+            well = bool(ended) and all(line.reason == "normal" for line in ended)
+            if (over or ended) and not well:
                 yield f"W2 actor {n} on {name} outlives {other}: {ended}"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.campaign.beliefs import GONE, Line, Owner, Place, Reading, Writing
 from tests.campaign.calls import Recorder
-from tests.campaign.checker import Collected, calls, leaks, problems
+from tests.campaign.checker import Collected, bonds, calls, leaks, problems
 from tests.campaign.faults import NODES, plan
 from tests.campaign.state import SUB, Row, Seen, Slow
 
@@ -412,6 +412,20 @@ def test_an_actor_may_share_the_fate_of_one_that_was_evicted(tmp_path: Path) -> 
     )
 
     assert problems(all_) == []
+
+
+def test_who_ended_well_before_its_node_was_lost_takes_nobody_along(
+    tmp_path: Path,
+) -> None:
+    all_ = healthy(tmp_path, 1)
+    gone = ("b", life_of("b"), 50)
+    all_.lives["a", life_of("a")].apply(Line(9.0, "links", 1, other=gone))
+    theirs = all_.lives["b", life_of("b")]
+    theirs.apply(Line(9.1, "start", 50))
+    theirs.apply(Line(9.2, "end", 50, reason="normal"))
+    all_.now["b"] = "another life"
+
+    assert not list(bonds(all_))
 
 
 def test_rows_of_a_cluster_that_was_left_are_gone(tmp_path: Path) -> None:
