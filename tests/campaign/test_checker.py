@@ -423,7 +423,7 @@ def test_who_ended_well_before_its_node_was_lost_takes_nobody_along(
     theirs = all_.lives["b", life_of("b")]
     theirs.apply(Line(9.1, "start", 50))
     theirs.apply(Line(9.2, "end", 50, reason="normal"))
-    all_.now["b"] = "another life"
+    del all_.now["b"]
 
     assert not list(bonds(all_))
 
