@@ -197,13 +197,13 @@ class World:
             # are linked; the others have the rows soon after they are again.
             self.until(self._in_step, "both have what the other wrote")
 
-    def _linked(self) -> set[int]:
-        """Return the links there are."""
-        return set(self.a._instance.store.directory.linked)
+    def _linked(self) -> list[set[int]]:
+        """Return the links that each side knows; one may notice an end first."""
+        return [set(g._instance.store.directory.linked) for g in (self.a, self.b)]
 
     def _in_step(self) -> bool:
         sides = ((self.a, self.b), (self.b, self.a))
-        return bool(self._linked()) and not any(
+        return all(self._linked()) and not any(
             words
             for mine, other in sides
             for index in range(SHARDS)
