@@ -195,13 +195,14 @@ class World:
         if self._linked() != self._links:
             # A frame that crashes a shard costs its link. The fence was for those who
             # are linked; the others have the rows soon after they are again.
-            self.until(self._in_step, "both have what the other wrote")
+            self.until(self.is_in_step, "both have what the other wrote")
 
     def _linked(self) -> list[set[int]]:
         """Return the links that each side knows; one may notice an end first."""
         return [set(g._instance.store.directory.linked) for g in (self.a, self.b)]
 
-    def _in_step(self) -> bool:
+    def is_in_step(self) -> bool:
+        """Tell whether each side holds exactly what the other has."""
         sides = ((self.a, self.b), (self.b, self.a))
         return all(self._linked()) and not any(
             words
