@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: dev check test sim mutants search bench campaign
+.PHONY: dev check test sim mutants search inject bench campaign
 
 dev:
 	$(PYTHON) -m venv .venv
@@ -37,6 +37,10 @@ mutants:
 STATES ?= 200000
 search:
 	$(BIN)/python -m tests.search --states $(STATES)
+
+# Each actor of a group's tree killed at each point of a workload.
+inject:
+	$(BIN)/python -m tests.injection
 
 bench:
 	$(BIN)/python -m benchmarks
