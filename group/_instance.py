@@ -179,10 +179,10 @@ class Instance:
 
         def finish() -> None:
             for cluster in clusters:
-                self.store.views.pop(cluster, None)
                 # Not before: a sweeper that has crashed half-way finds the lease, and
                 # goes on. Nor later: the next to connect may have begun another.
                 if cluster in self.store.directory.closing:
+                    self.store.views.pop(cluster, None)
                     self.leases.drop(cluster)
             self.directory.run(Closed(clusters))
             self._decide()

@@ -1,6 +1,6 @@
 """Subclusters: joining, leaving, leases; what is seen from inside and outside."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ from group import (
     InvalidClusterError,
     NotConnectedError,
 )
+from group._core.effects import Effect
+from group._desk import DirectoryDesk
 from tests.group.people import (
     PATIENCE,
     event_of,
@@ -298,3 +300,33 @@ def test_more_clusters_than_peers_can_be_told_of_are_refused() -> None:
         ga.connect(names[:3_000])
         gb.connect(names[2_999])
         eventually(lambda: gb.nodes(names[2_999]) == ["a", "b"], PATIENCE)
+
+
+def test_a_cluster_that_an_interrupted_call_was_leaving_can_be_left_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    carry_out = DirectoryDesk._carry_out
+    interrupted = False
+
+    def interrupt_once(
+        desk: DirectoryDesk,
+        effects: list[Effect],
+        tokens: set[int],
+        done: Callable[[object], None] | None,
+    ) -> tuple[object, bool]:
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = True
+            raise KeyboardInterrupt
+        return carry_out(desk, effects, tokens, done)
+
+    with Group.start("app", log=False) as g:
+        g.connect("red")
+        monkeypatch.setattr(DirectoryDesk, "_carry_out", interrupt_once)
+        with pytest.raises(KeyboardInterrupt):
+            g.disconnect("red")
+
+        g.disconnect("red", timeout=5)
+        g.connect("red", timeout=5)
+
+        assert g.connected("red")

@@ -82,10 +82,24 @@ def test_peers_hear_of_a_left_cluster_when_all_shards_have_closed_it() -> None:
     assert lab.do(ask.Disconnect(("red", "red", "never"))) == ("red",)
     assert lab.to_shards() == [ask.CloseCluster("red", 2)]
     assert lab.sent() == []
-    assert lab.do(ask.Disconnect(("red",))) == ()
 
     assert lab.do(ask.Closed(("red", "never"))) == ask.DONE
     assert lab.sent() == [((1,), wire.Left(2, [0]))]
+
+
+def test_a_cluster_that_is_being_left_is_left_once_more() -> None:
+    lab = Lab()
+    lab.link(1)
+    lab.do(ask.Connect(("red",)))
+    lab.do(ask.Disconnect(("red",)))
+
+    assert lab.do(ask.Disconnect(("red",))) == ("red",)
+    assert lab.to_shards() == [ask.CloseCluster("red", 3)]
+
+    assert lab.do(ask.Closed(("red",))) == ask.DONE
+    assert lab.sent() == [((1,), wire.Left(3, [0]))]
+    assert lab.do(ask.Closed(("red",))) == ask.DONE
+    assert lab.sent() == []
 
 
 def test_nobody_is_told_when_nothing_was_left() -> None:
