@@ -23,6 +23,7 @@ from actors import (
     DynamicSupervisor,
     DynamicSupervisorRef,
     MonitorRef,
+    NodeDown,
     StartError,
     link,
     monitor,
@@ -223,6 +224,10 @@ class NomadSupervisor(Actor):
         """Start a child whose supervisor is lost, or wait for the one that does."""
         if travel.id in self._mine:
             return
+        origin, _ = self._group.node.address_of(lost)
+        reason = NodeDown(origin.name, "supervisor lost")
+        if not moves(travel.spec.restart, reason, travel.limit):
+            return
         target = heir(travel.id, self._supervisors())
         if target is None:
             return
@@ -232,7 +237,6 @@ class NomadSupervisor(Actor):
             return
         ages, allowed = spend(travel.ages, travel.limit)
         if allowed:
-            origin, _ = self._group.node.address_of(lost)
             self._adopt(Adopt(replace(travel, ages=ages), origin))
         else:
             self._give_up(travel, "its nodes were lost too often")

@@ -126,6 +126,20 @@ def test_a_child_of_a_lost_node_runs_on_on_another_one(crew: Crew) -> None:
         assert len([home for home in crew.homes(name) if home]) == 1
 
 
+def test_a_child_that_need_not_restart_is_lost_with_its_node(crew: Crew) -> None:
+    jobs = [f"job{number}" for number in range(5)]
+    for name in jobs:
+        crew.start(0, child(Job, id=name))
+        crew.start(0, child(Job, id=f"once-{name}", restart="temporary"))
+    for other in (1, 2):
+        await_all_are_known(crew, other)
+
+    crew.groups[0].stop()
+
+    eventually(lambda: all(any(crew.homes(name)) for name in jobs), PATIENCE)
+    assert [any(crew.homes(f"once-{name}")) for name in jobs] == 5 * [False]
+
+
 def await_all_are_known(crew: Crew, index: int) -> None:
     """Wait until a supervisor has been told of the children of all others."""
     crew.proxy(index).which_children().get(timeout=PATIENCE)
