@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -23,6 +24,9 @@ from group._subscribers import Subscriber
 Callback = Callable[[str, AnyRef, object], object]
 """Called with the name of the group, the actor, and why."""
 Kind = Literal["on_join", "on_leave"]
+
+EXITS = (SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError)
+"""What a callback may raise and that is no `Exception`."""
 
 
 class Handle:
@@ -188,9 +192,10 @@ class Caller(Actor):
                 lambda: handle.callback(handle.group, ref, reason),
                 None,
             )
-        except SystemExit:
-            # It would end the helper, and with it all other callbacks.
-            log.warning("callback_wanted_to_exit", callback=handle.kind)
+        except EXITS as error:
+            # It would end the helper, and all other callbacks would miss this event.
+            wish = type(error).__name__
+            log.warning("callback_wanted_to_exit", callback=handle.kind, error=wish)
 
 
 def _in_order(events: Iterable[Event]) -> Iterable[Event]:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from asyncio import CancelledError
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -128,7 +129,9 @@ def test_the_same_callback_twice_is_called_twice() -> None:
         diary.await_calls(2)
 
 
-@pytest.mark.parametrize("error", [ValueError, SystemExit])
+@pytest.mark.parametrize(
+    "error", [ValueError, SystemExit, KeyboardInterrupt, CancelledError, GeneratorExit]
+)
 def test_a_callback_that_raises_hurts_no_other(
     error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
