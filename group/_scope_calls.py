@@ -290,6 +290,7 @@ class Plan:
     def add(self, every: Every) -> None:
         """Begin to send something, the first time after its seconds."""
         with self._lock:
+            self._all = [each for each in self._all if not each.handle.removed]
             self._all.append(every)
             if self._ref is not None:
                 tell_after(self._ref, every.seconds, every)

@@ -168,6 +168,15 @@ def test_snapshots_go_on_when_the_actor_that_sends_them_is_killed() -> None:
         assert not sender.is_alive()
 
 
+def test_snapshots_that_were_called_off_are_forgotten() -> None:
+    with Scope.start("jobs") as scope, listeners() as (one,):
+        for _ in range(20):
+            scope.snapshot_every(1000, actor=one).remove()
+
+        assert scope._plan is not None
+        assert len(scope._plan._all) == 1
+
+
 @pytest.mark.parametrize("seconds", [0, -1, True, float("inf"), None, "1"])
 def test_a_wrong_interval_is_refused(seconds: object) -> None:
     with Scope.start("jobs") as scope, listeners() as (one,):
