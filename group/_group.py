@@ -42,7 +42,7 @@ from group._operating import Operating
 from group._picking import Picking
 from group._router import Router
 from group._running import refuse_event_loop, running
-from group._tree import GroupSupervisor, start_tree
+from group._tree import GroupSupervisor, start_tree, stop_tree
 from group._watching import Watching
 from transport import Node
 
@@ -285,6 +285,7 @@ class Group(Watching, Dispatching, Operating, Picking):
         """End this group on this node. The second time nothing happens.
 
         Peers drop this node's rows at once. Actors that were registered live on.
+        A callback that this group calls does not wait.
 
         Raises:
             Timeout: Its actors did not end in time.
@@ -301,7 +302,7 @@ class Group(Watching, Dispatching, Operating, Picking):
             instance.channel.close()
         try:
             if self._tree is not None:
-                self._tree.stop(timeout=timeout)
+                stop_tree(self._tree, timeout)
         finally:
             instance.close()
             if self._owns_node:

@@ -259,7 +259,8 @@ class Scope(ScopeWrites, ScopeReads):
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """End this scope on this node. The second time nothing happens.
 
-        Peers drop this node's occurrences at once; the actors live on.
+        Peers drop this node's occurrences at once; the actors live on. A callback of
+        this scope does not wait.
 
         Raises:
             Timeout: Its actors did not end in time.

@@ -9,7 +9,7 @@ Group.Supervisor            rest_for_one
 └── ops                     answers groupctl; reads only
 """
 
-from actors import Actor, ChildSpec, Supervisor, SupervisorRef, child
+from actors import Actor, ChildSpec, DeadlockError, Supervisor, SupervisorRef, child
 from group._core.keys import DEFAULT
 from group._instance import Instance
 from group._leases import ClusterLease
@@ -69,3 +69,16 @@ def start_tree(instance: Instance) -> SupervisorRef[GroupSupervisor]:
         child(Operations, instance, id="ops"),
     ]
     return GroupSupervisor.start(children)
+
+
+def stop_tree(tree: SupervisorRef[GroupSupervisor], timeout: float) -> None:
+    """Stop the actors of a group; without waiting when one of them asks for it.
+
+    Raises:
+        Timeout: They did not end in time.
+    """
+    try:
+        tree.stop(timeout=timeout)
+    except DeadlockError:
+        # The user's callback runs in an actor of the tree, and cannot wait for that.
+        tree.stop(block=False)

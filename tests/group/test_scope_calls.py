@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actors import AnyRef, NodeDown, kill
-from group import InvalidArgumentError, Scope
+from group import InvalidArgumentError, Scope, StoppedError
 from tests.group.people import PATIENCE, end_of, listeners, together
 from tests.group.scopes import scopes, settle
 from tests.waiting import eventually
@@ -237,6 +237,23 @@ def test_callers_of_many_threads_leave_joins_and_leaves_in_balance() -> None:
 
         joins = 2 * sum(20 * (2 + n) for n in range(4))
         diary.await_balance(2 * joins)
+
+
+def test_a_callback_can_stop_its_scope() -> None:
+    with Scope.start("jobs") as scope, listeners() as (one,):
+        tree, diary = scope._group.tree, Diary()
+
+        def stop(*_: object) -> None:
+            scope.stop()
+            diary.note("join")("g", one, None)
+
+        scope.on_join("g", stop)
+        scope.join("g", actor=one)
+
+        diary.await_calls(1)
+        eventually(lambda: not tree.is_alive(), PATIENCE, what="the tree has ended")
+        with pytest.raises(StoppedError):
+            scope.join("g", actor=one)
 
 
 def test_what_cannot_be_called_is_refused() -> None:
