@@ -51,6 +51,8 @@ class Reads(Verbs):
         if row is None:
             self._check_absent(key)
             return None
+        if extract_meta is None and row.entry is not None:
+            return row.entry
         return self._entry(row, extract_meta)
 
     def whereis(self, key: str, *, cluster: str | None = None) -> AnyRef | None:
@@ -86,8 +88,10 @@ class Reads(Verbs):
         if extract_meta is None and not is_prefix(name):
             self._check_running()
             group = groups.get(name)
-            realise = self._instance.narrator.entry
-            return [] if group is None else list(group.entries(realise)[:most])
+            if group is None:
+                return []
+            entries = group.entries(self._instance.narrator.entry)
+            return list(entries if most is None else entries[:most])
         rows = self._member_rows(key_or_prefix, cluster, most)
         return [self._entry(row, extract_meta) for row in rows]
 

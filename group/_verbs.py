@@ -56,7 +56,8 @@ class Verbs:
 
     def _owner(self, actor: AnyRef | None) -> tuple[AnyRef, int]:
         """Return an actor of this node and its number."""
-        self._check_running()
+        if self._instance.stopped.is_set():
+            raise self._instance.ended()
         ref = current() if actor is None else actor
         if not is_ref(ref):
             raise TypeError(f"{shown(ref)} is no actor ref")

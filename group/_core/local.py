@@ -133,7 +133,9 @@ class Local:
         # A stamp is made once, when the claim is: else whoever refreshes meta wins.
         stamp = self.clock.stamp(self.turn.wall) if mine is None else mine.stamp
         row = Row(self.tables.me, n, request.cls, stamp, meta)
-        self._watch(n, lane.cluster)
+        watched = self.tables.watched.get(n)
+        if watched is None or lane.cluster not in watched:
+            self._watch(n, lane.cluster)
         self.tables.put_own(lane, row_key, row)
         put = PutReg if isinstance(row_key, str) else PutGrp
         self._log(lane, put(request.key, n, request.cls, stamp, meta))

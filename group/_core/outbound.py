@@ -4,7 +4,7 @@ Each peer is sent a lane only while its catalogue on the current link names the
 cluster, and only after its `Hello` has told what it still holds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from group._core.effects import Send
@@ -241,11 +241,12 @@ def _as_put(row_key: RowKey, row: Row) -> Put:
     return PutGrp(row_key[0], row.n, row.cls, row.stamp, row.meta)
 
 
-def _chunks(items: Sequence[_Item]) -> Iterator[list[_Item]]:
+def _chunks(items: list[_Item]) -> Iterable[list[_Item]]:
     """Cut into frames: bounded in rows and, as near as need be, in bytes."""
-    if len(items) == 1:
-        yield list(items)
-        return
+    return (items,) if len(items) == 1 else _cut(items)
+
+
+def _cut(items: list[_Item]) -> Iterator[list[_Item]]:
     chunk: list[_Item] = []
     size = 0
     for item in items:
