@@ -227,6 +227,7 @@ class NomadSupervisor(Actor):
         origin, _ = self._group.node.address_of(lost)
         reason = NodeDown(origin.name, "supervisor lost")
         if not moves(travel.spec.restart, reason, travel.limit):
+            self._awaited.pop(travel.id, None)
             return
         target = heir(travel.id, self._supervisors())
         if target is None:
