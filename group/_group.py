@@ -212,7 +212,8 @@ class Group(Watching, Dispatching, Operating, Picking):
             timeout: Seconds to wait for a cluster that is just being left.
 
         Raises:
-            InvalidClusterError: Not the name of a cluster.
+            InvalidClusterError: Not the name of a cluster, or the names of all
+                clusters of this node would take more than 1,000,000 bytes.
             InvalidArgumentError: `ttl` is not a positive number.
             ShardTimeoutError: It is still being left.
             StoppedError: The group is stopped.

@@ -34,6 +34,9 @@ MAX_BATCH_AGE = 60.0
 class Batching:
     """How operations are gathered while a link is busy; an idle one never waits.
 
+    The values are checked and kept, but do not steer anything yet: a busy link is
+    sent whatever has gathered, in frames that the protocol's own limits bound.
+
     Attributes:
         max_size: Operations in one batch, 1 to 4,000. Fewer means more frames,
             more means longer turns.
@@ -63,7 +66,7 @@ class Config:
         conflict_rank: Ranks a claim when two nodes hold the same key. Equal on all
             nodes, which its attribute `rank_id`, a str, vouches for.
         extract_meta: Applied to meta on reads and in events.
-        batching: How operations are gathered while a link is busy.
+        batching: How operations are gathered while a link is busy; see `Batching`.
         oplog: Operations kept per shard and cluster for peers that lag, 1 to
             1,000,000. A peer that lags more is sent a snapshot.
         max_events: Events that wait for one monitor or stream, 1 to 10,000,000; when
