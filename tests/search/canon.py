@@ -45,9 +45,12 @@ class _Walk:
             return [*map(self.walk, value)]
         if isinstance(value, set | frozenset):
             return ["set", *sorted(map(repr, map(self.walk, value)))]
-        if isinstance(value, msgspec.Struct | Enum):
-            # A value; whether there are two of it makes no difference.
+        if isinstance(value, Enum):
             return repr(value)
+        if isinstance(value, msgspec.Struct) and value.__struct_config__.frozen:
+            # A value; whether there are two of it makes no difference. Not its repr:
+            # what is made for people may leave out what tells two states apart.
+            return [kind.__name__, *map(self.walk, msgspec.structs.astuple(value))]
         if kind is FunctionType:
             return "code"
         return self._object(value, kind)

@@ -8,12 +8,38 @@ from dataclasses import replace
 
 import pytest
 
+from group._core.rows import Row
+from tests.search.canon import fingerprint
 from tests.search.planted import FAULTS
 from tests.search.scope import SCOPES, Scope
 from tests.search.search import FoundError, Search
 from tests.sim.planting import Patch
+from transport import NodeId
 
 STATES = 500
+ME = NodeId("a", 1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Row(ME, 2, "A", 1, b"a"),
+        Row(ME, 1, "B", 1, b"a"),
+        Row(ME, 1, "A", 2, b"a"),
+        Row(ME, 1, "A", 1, b"b"),
+    ],
+    ids=["n", "cls", "stamp", "meta"],
+)
+def test_rows_that_differ_in_one_field_make_different_states(other: Row) -> None:
+    row = Row(ME, 1, "A", 1, b"a")
+
+    assert fingerprint({"k": row}) != fingerprint({"k": other})
+
+
+def test_a_row_that_is_shared_is_not_two_that_are_equal() -> None:
+    row, twin = (Row(ME, 1, "A", 1, b"a") for _ in range(2))
+
+    assert fingerprint([row, row]) != fingerprint([row, twin])
 
 
 @pytest.mark.slow
