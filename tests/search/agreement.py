@@ -106,8 +106,15 @@ def _shows(
 
 def _has(there: State, here: State, written: Written) -> bool:
     for copy in there.copies:
-        if copy.origin == here.me and copy.cid == written.cid:
-            return copy.cursor is not None and copy.cursor >= written.head
+        if copy.origin != here.me or copy.cid != written.cid:
+            continue
+        if copy.cursor is not None:
+            return copy.cursor >= written.head
+        # Its shard has failed since: it knows no position, but has kept the rows.
+        return any(
+            cid == written.cid and position >= written.head and rows == copy.hash
+            for (cid, position), rows in here.positions.items()
+        )
     return False
 
 

@@ -17,7 +17,7 @@ from tests.sim.planting import Patch
 from transport import NodeId
 
 STATES = 500
-ME = NodeId("a", 1)
+ME = NodeId("a", bytes(8))
 
 
 @pytest.mark.parametrize(
