@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from actors import Future
+from actors._shared import items_of
 from transport._core.identity import NodeId
 from transport._ref import Answer, RemoteActorRef
 
@@ -114,8 +115,7 @@ class Asks:
 
     def fail(self, node_id: NodeId | None, error: Callable[[], Exception]) -> None:
         """End all questions to a node (None: to all), each with its own error."""
-        # list() of a dict's items is one C call: nobody can change it meanwhile.
-        for ask_id, asked in list(self._open.items()):
+        for ask_id, asked in items_of(self._open):
             if node_id is None or asked.node_id == node_id:
                 taken = self.take(asked.node_id, ask_id)
                 if taken is not None:

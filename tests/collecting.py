@@ -1,0 +1,23 @@
+"""Something happens whenever the interpreter collects garbage: at any allocation."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def at_each_collection(change: Callable[[], None]) -> Iterator[None]:
+    """Collect garbage as often as can be, and change something each time."""
+
+    def on_collection(phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            change()
+
+    usual = gc.get_threshold()
+    gc.callbacks.append(on_collection)
+    gc.set_threshold(1)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.callbacks.remove(on_collection)
