@@ -1,6 +1,5 @@
 """The verbs for people who operate a group: status, explain, log_level."""
 
-from actors._shared import items_of
 from group._clock import monotonic, wall_ms
 from group._core.config import check_log_level
 from group._core.keys import check_cluster, check_key, matches, shard_of
@@ -169,12 +168,12 @@ class Operating(Reads):
     def _shard_row(self, index: int) -> ShardRow:
         instance = self._instance
         keys = members = 0
-        for cluster, view in items_of(instance.store.views):
+        for cluster, view in instance.store.views.copy().items():
             owns = instance.store.tables[index].owns
             keys += sum(owns(cluster, key) for key in list(view.registry))
             members += sum(
                 len(group.rows)
-                for key, group in items_of(view.groups)
+                for key, group in view.groups.copy().items()
                 if owns(cluster, key)
             )
         runner = instance.runners[index]

@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Literal
 
 from actors import AnyRef
-from actors._shared import items_of
 from group._core.arguments import check_limit
 from group._core.errors import InvalidArgumentError, shown
 from group._core.events import Entry, Record
@@ -140,8 +139,8 @@ class Reads(Verbs):
         self._check_running()
         records = []
         for tables in self._instance.store.tables:
-            for cluster, lane in items_of(tables.lanes):
-                for row_key, row in items_of(lane.rows):
+            for cluster, lane in tables.lanes.copy().items():
+                for row_key, row in lane.rows.copy().items():
                     if isinstance(row_key, str):
                         kind: Kind = "registered"
                         key = row_key

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from actors import Future
-from actors._shared import items_of
 from transport._core.identity import NodeId
 from transport._ref import Answer, RemoteActorRef
 
@@ -115,7 +114,9 @@ class Asks:
 
     def fail(self, node_id: NodeId | None, error: Callable[[], Exception]) -> None:
         """End all questions to a node (None: to all), each with its own error."""
-        for ask_id, asked in items_of(self._open):
+        # A copy is one step. list() of the items makes tuples, and a collection that
+        # they start lets another thread ask, which ends the loop with RuntimeError.
+        for ask_id, asked in self._open.copy().items():
             if node_id is None or asked.node_id == node_id:
                 taken = self.take(asked.node_id, ask_id)
                 if taken is not None:

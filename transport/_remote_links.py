@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 from actors import Cancel, NodeDown, Reason, actor_id, deliver_exit, on_down
 from actors import link as link_here
 from actors import unlink as unlink_here
-from actors._shared import items_of
 from transport import _headers as headers
 from transport._core.identity import NodeId
 from transport._ref import AnyRef, RemoteActorRef
@@ -187,7 +186,7 @@ class RemoteLinks:
 
     def node_up(self, node_id: NodeId) -> None:
         """Ask again: an exit may have been lost with the last connection."""
-        for key, tie in items_of(self._ties):
+        for key, tie in self._ties.copy().items():
             if key.node_id != node_id:
                 continue
             if key.mine:

@@ -5,7 +5,6 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from actors import Cancel, Down, MonitorRef, NodeDown, Reason, deliver, on_down
-from actors._shared import items_of
 from transport import _headers as headers
 from transport._core.identity import NodeId
 from transport._ref import AnyRef, RemoteActorRef
@@ -150,7 +149,7 @@ class RemoteMonitors:
 
     def node_down(self, node_id: NodeId, cause: str) -> None:
         """End every watch on a lost node, and forget what it waited for."""
-        for monitor_id, watch in items_of(self._watches):
+        for monitor_id, watch in self._watches.copy().items():
             if watch.node_id == node_id:
                 self._finish(node_id, monitor_id, NodeDown(node_id.name, cause))
         for key in list(self._watched):

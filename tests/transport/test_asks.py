@@ -2,12 +2,15 @@
 
 from typing import Any, cast
 
+import pytest
+
 from tests.collecting import at_each_collection
 from transport import NodeDownError, NodeId
 from transport._asks import Asks, Question
 
 LOST, OTHER = NodeId("lost", bytes(8)), NodeId("other", bytes(8))
-# See tests/actors/test_shared.py for why so many.
+# More than the interpreter keeps tuples to give out again: new ones count for the
+# collector, those do not.
 MANY = 10_000
 
 
@@ -27,6 +30,16 @@ def question(node_id: NodeId) -> Question:
 
 def errors(asked: Question) -> list[BaseException]:
     return cast("Answer", asked.future).errors
+
+
+def test_items_in_a_list_are_not_read_in_one_step() -> None:
+    shared = dict.fromkeys(range(MANY))
+
+    def add() -> None:
+        shared[len(shared)] = None
+
+    with pytest.raises(RuntimeError), at_each_collection(add):
+        list(shared.items())
 
 
 def test_questions_may_come_while_those_to_a_lost_node_are_ended() -> None:
