@@ -102,11 +102,17 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def frozen(node: Node) -> threading.Event:
-    """Let a node's I/O thread stand still until the event is set."""
-    go_on = threading.Event()
+    """Let a node's I/O thread stand still until the event is set.
+
+    It stands when this returns: a test that froze a node a little later than it
+    thought would see what the node did meanwhile.
+    """
+    stands, go_on = threading.Event(), threading.Event()
 
     def stand_still() -> None:
+        stands.set()
         go_on.wait(20)
 
     node._engine._loop.call(stand_still)
+    assert stands.wait(20)
     return go_on
