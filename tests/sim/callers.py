@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 PATIENCE = 1.0
+METAS = tuple(b"\xa1%d" % number for number in range(9))
 Deed = Callable[["Host", str, str], None]
 
 
@@ -35,15 +36,14 @@ class Callers:
 
     def act(self) -> None:
         """Do one thing somewhere."""
-        random = self.world.random
+        draw = self.world.draw
         running = [h for h in self.world.in_order() if h.paused is None]
         if not running:
             return
-        host = random.choice(running)
-        cluster, key = random.choice(CLUSTERS), random.choice(KEYS)
+        host, cluster, key = draw(running), draw(CLUSTERS), draw(KEYS)
         doomed = host.replica.condemned & host.actors
-        if doomed and random.random() < 0.5:
-            self._claim(host, random.choice(sorted(doomed)), cluster, key)
+        if doomed and self.world.random.random() < 0.5:
+            self._claim(host, draw(sorted(doomed)), cluster, key)
         else:
             self._draw()(host, cluster, key)
 
@@ -102,10 +102,10 @@ class Callers:
 
     def _somebody(self, host: "Host") -> int:
         actors = sorted(host.actors)
-        return self.world.random.choice(actors) if actors else host.spawn()
+        return self.world.draw(actors) if actors else host.spawn()
 
     def _meta(self) -> bytes:
-        return b"\xa1%d" % self.world.random.randrange(9)
+        return self.world.draw(METAS)
 
     # Answers
 

@@ -61,11 +61,11 @@ class Checks:
     def after_turn(self, host: "Host", index: int, message: object) -> None:
         """Check one shard after one of its turns."""
         self.turns += 1
-        self._record(host, index)
         now_and_then = self.turns % NOW_AND_THEN == 0
         kind = type(message.message) if type(message) is ask.Frame else type(message)
         if kind in QUIET and not now_and_then:
             return
+        self._record(host, index)
         if kind not in LOCAL or now_and_then:
             self._raise(host, self.positions(host, index))
         # What a shard has changed before it failed is told by its successor.
@@ -84,10 +84,9 @@ class Checks:
     def _record(self, host: "Host", index: int) -> None:
         history = self.history.setdefault((host.node, index), {})
         for lane in host.replica.tables[index].lanes.values():
-            if lane.cid not in history:
-                history[lane.cid] = {}
-            if lane._touched or lane.head not in history[lane.cid]:
-                history[lane.cid][lane.head] = lane.hash()
+            hashes = history.setdefault(lane.cid, {})
+            if lane._touched or lane.head not in hashes:
+                hashes[lane.head] = lane.hash()
 
     def positions(self, host: "Host", index: int) -> Iterator[str]:
         """A1, A2: copies are prefixes of their origin, and never go back."""

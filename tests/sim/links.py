@@ -157,7 +157,9 @@ class Links:
             self._events[type(event)](end, event)
             if end.closed:
                 return
-        end.send(end.session.take())
+        answer = end.session.take()
+        if answer:
+            end.send(answer)
         if end.token:
             self.mesh.heard(end.token, self.world.now)
 

@@ -38,20 +38,21 @@ class End:
         """Put bytes on their way to the other end."""
         if self.closed or self.broken or self.other.closed or not data:
             return
-        world = self.host.world
+        world, other = self.host.world, self.other
         at = world.now + world.network.latency()
         for piece in world.network.split(data):
-            self.other.coming.append((at, piece))
-        world.at(at, self.other.arrive)
+            other.coming.append((at, piece))
+        world.at(at, other.arrive)
 
     def arrive(self) -> None:
         """Hand over what is due, unless the way is blocked or nobody reads."""
-        world = self.host.world
-        if world.network.is_cut(self.other.host.name, self.host.name):
+        host, coming = self.host, self.coming
+        world = host.world
+        if world.network.cuts and world.network.is_cut(self.other.host.name, host.name):
             return
-        while self.coming and self.coming[0][0] <= world.now and not self.closed:
-            _, data = self.coming.popleft()
-            self.host.when_running(self.host.links.receive, self, data)
+        while coming and coming[0][0] <= world.now and not self.closed:
+            _, data = coming.popleft()
+            host.when_running(host.links.receive, self, data)
 
     def close(self) -> None:
         """Close this end; the other reads what was under way, then end of file."""

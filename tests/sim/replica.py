@@ -127,14 +127,15 @@ class Replica:
 
     def post(self, index: int, message: object, *, inline: bool = True) -> None:
         """Put a message into a shard's queue, or run it if the shard is idle."""
+        inbox, world = self.inbox[index], self.world
         if self.down[index]:
-            self.inbox[index].append(message)
-        elif inline and not self.inbox[index] and self.world.random.random() < 0.5:
+            inbox.append(message)
+        elif inline and not inbox and world.random.random() < 0.5:
             self.turn(index, message)
         else:
-            self.inbox[index].append(message)
-            at = self.world.now + DELAYS[int(self.world.random.random() * 3)]
-            self.world.at(at, self.host.when_running, self.drain, index)
+            inbox.append(message)
+            at = world.now + world.draw(DELAYS)
+            world.at(at, self.host.when_running, self.drain, index)
 
     def drain(self, index: int) -> None:
         """Run what waits for a shard."""
@@ -162,11 +163,10 @@ class Replica:
             return None
         answer = None
         for effect in found:
-            run = self._run.get(type(effect))
-            if run is not None:
-                run(index, effect)
-            elif isinstance(effect, effects.Reply):
+            if type(effect) is effects.Reply:
                 answer = effect.answer
+            elif (run := self._run.get(type(effect))) is not None:
+                run(index, effect)
         self.world.checks.after_turn(self.host, index, message)
         if type(message) is ask.CloseCluster:
             self._closed(message.cluster)

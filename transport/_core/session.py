@@ -9,7 +9,6 @@ sees READY. Nothing is delivered before that. Every fault is one `Failed`, the l
 event; afterwards `receive` returns nothing.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -112,7 +111,17 @@ class Session:
 
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes, however split; return what they mean, in order."""
-        return [] if self.ended else list(self._guarded(data))
+        events: list[Event] = []
+        if self.ended:
+            return events
+        try:
+            self._read(data, events)
+        except WireError as error:
+            self.ended = True
+            if self._proof is None:
+                self._out.append(farewell(error))
+            events.append(Failed(error))
+        return events
 
     def ready(self, prev_token: int) -> None:
         """As a dialler: send READY, naming the link believed dead (0: none)."""
@@ -133,46 +142,36 @@ class Session:
         """Return the bytes of the next frame of an open link."""
         return self._writer.encode(kind, body)
 
-    def _guarded(self, data: bytes) -> Iterator[Event]:
-        try:
-            yield from self._events(data)
-        except WireError as error:
-            self.ended = True
-            if self._proof is None:
-                self._out.append(farewell(error))
-            yield Failed(error)
-
-    def _events(self, data: bytes) -> Iterator[Event]:
+    def _read(self, data: bytes, events: list[Event]) -> None:
         if self._proof is None:
             self._out.append(self._handshake.receive(data))
             self._proof = self._handshake.proof
             if self._proof is None:
                 return
-            yield from self._proven(self._proof)
+            self._proven(self._proof, events)
             data = self._handshake.rest()
         for frame in self._reader.feed(data):
-            # The usual case first and without another generator: it is hot.
+            # The usual case first, and here: it is hot.
             if self.open and frame.kind is not Kind.CONTROL:
-                yield frame
+                events.append(frame)
             else:
-                yield from self._others(frame)
+                events.append(self._other(frame))
 
-    def _proven(self, proof: Proof) -> Iterator[Event]:
+    def _proven(self, proof: Proof, events: list[Event]) -> None:
         self._reader = FrameReader(proof.receive_key)
         self._writer = FrameWriter(proof.send_key)
         if self._dialler:
-            yield Proven(proof.node, proof.token)
+            events.append(Proven(proof.node, proof.token))
 
-    def _others(self, frame: Frame) -> Iterator[Event]:
+    def _other(self, frame: Frame) -> Event:
         if frame.kind is not Kind.CONTROL:
             raise ProtocolError("frame before READY", reason="order")
         message = control.decode(frame.body)
         if not self.open:
-            yield self._opening(message)
-        elif isinstance(message, Ready | Reject):
+            return self._opening(message)
+        if isinstance(message, Ready | Reject):
             raise ProtocolError("READY or REJECT on an open link", reason="order")
-        else:
-            yield Told(message)
+        return Told(message)
 
     def _opening(self, message: Control) -> Event:
         assert self._proof is not None
