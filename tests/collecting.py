@@ -4,6 +4,10 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+# More than the interpreter keeps tuples to give out again: new ones count for the
+# collector, those do not.
+MANY = 10_000
+
 
 @contextmanager
 def at_each_collection(change: Callable[[], None]) -> Iterator[None]:

@@ -1,13 +1,18 @@
 """Reads: prefixes, counts, limits, extractors; and that they wait for nobody."""
 
+import itertools
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from actors import mailbox
 from group import Group, InvalidArgumentError, Record
+from group._core.keys import DEFAULT
+from group._core.lanes import Lane
+from group._core.views import View
+from tests.collecting import MANY, at_each_collection
 from tests.group.people import (
     PATIENCE,
     AnyRef,
@@ -249,3 +254,68 @@ def test_readers_and_a_writer_do_not_disturb_each_other(g: Group) -> None:
 
     with listeners(2) as refs:
         assert together(4, lambda n: read() if n else write(refs)) == [0] * 4
+
+
+def adding(table: dict[str, Any], make: Callable[[], object]) -> Callable[[], None]:
+    """Return a function that puts something new into a table; it holds many by now."""
+    names = (f"new/{number}" for number in itertools.count())
+
+    def add() -> None:
+        table[next(names)] = make()
+
+    for _ in range(MANY):
+        add()
+    return add
+
+
+def test_rows_may_come_while_local_entries_are_listed(g: Group) -> None:
+    with listeners(1) as (ref,):
+        g.register("user/1", {"n": 1}, actor=ref)
+        shard = g.explain("user/1").shard
+        rows: dict[Any, Any] = g._instance.store.tables[shard].lanes[DEFAULT].rows
+        row = rows["user/1"]
+
+        with at_each_collection(adding(rows, lambda: row)):
+            found = g.local_entries()
+
+        assert Record("registered", None, "user/1", ref, row.entry.meta) in found
+        assert MANY < len(found) < len(rows)
+
+
+def test_clusters_may_come_while_local_entries_are_listed(
+    g: Group, crowd: list[AnyRef]
+) -> None:
+    expected = g.local_entries()
+    lanes = g._instance.store.tables[0].lanes
+
+    with at_each_collection(adding(lanes, lambda: Lane(1, "new", 1))):
+        found = g.local_entries()
+
+    assert found == expected
+    assert len(lanes) > MANY + 1
+
+
+def test_clusters_may_come_while_a_shard_is_described(
+    g: Group, crowd: list[AnyRef]
+) -> None:
+    expected = g._shard_row(0)
+    views = g._instance.store.views
+
+    with at_each_collection(adding(views, View)):
+        found = g._shard_row(0)
+
+    assert found == expected
+    assert len(views) > MANY + 1
+
+
+def test_groups_may_come_while_a_shard_is_described(
+    g: Group, crowd: list[AnyRef]
+) -> None:
+    members = g._instance.store.views[DEFAULT].groups
+    room = members["room/1"]
+    before = sum(g._shard_row(index).members for index in range(8))
+
+    with at_each_collection(adding(members, lambda: room)):
+        found = [g._shard_row(index) for index in range(8)]
+
+    assert sum(row.members for row in found) >= before + MANY * len(room.rows)

@@ -1,17 +1,15 @@
 """Questions that are open when a node is lost."""
 
+import sys
 from typing import Any, cast
 
 import pytest
 
-from tests.collecting import at_each_collection
+from tests.collecting import MANY, at_each_collection
 from transport import NodeDownError, NodeId
 from transport._asks import Asks, Question
 
 LOST, OTHER = NodeId("lost", bytes(8)), NodeId("other", bytes(8))
-# More than the interpreter keeps tuples to give out again: new ones count for the
-# collector, those do not.
-MANY = 10_000
 
 
 class Answer:
@@ -32,6 +30,9 @@ def errors(asked: Question) -> list[BaseException]:
     return cast("Answer", asked.future).errors
 
 
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="collects between instructions, not in calls"
+)
 def test_items_in_a_list_are_not_read_in_one_step() -> None:
     shared = dict.fromkeys(range(MANY))
 

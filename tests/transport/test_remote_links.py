@@ -1,5 +1,6 @@
 """Links across nodes, when links of the other kind break and return."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from actors import (
     unlink,
 )
 from actors import exit as send_exit
+from tests.collecting import MANY, at_each_collection
 from tests.transport.memory import MemoryNode
 from tests.transport.people import (
     AnyRef,
@@ -343,3 +345,28 @@ def test_an_exit_signal_of_another_nodes_actor_is_unsigned(
 def _remote(ref: AnyRef) -> RemoteActorRef:
     assert isinstance(ref, RemoteActorRef)
     return ref
+
+
+def test_links_may_come_while_those_with_a_node_are_asked_for_again(
+    pair: Pair, trapper: AnyRef, mine: AnyRef
+) -> None:
+    home, away = pair
+    link(seen_from(away, home, trapper), me=mine)
+    settled(home, away)
+    links = away.traffic._ties
+    ((key, tie),) = links._ties.items()
+    ids = itertools.count(key.id + 1)
+    sent = len(away.frames)
+
+    def link_another() -> None:
+        links._ties[key._replace(node_id=away.id, id=next(ids))] = tie
+
+    for _ in range(MANY):
+        link_another()
+    with at_each_collection(link_another):
+        links.node_up(home.id)
+
+    assert away.frames[sent:] == [home.id]
+    assert len(links) > MANY + 1
+    # Nobody else knows of the others: the node's end would miss them elsewhere.
+    links._ties = {key: tie}

@@ -1,5 +1,6 @@
 """Deaths on another node, across losses and returns of that node."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from actors import (
     register_name,
 )
 from actors import exit as send_exit
+from tests.collecting import MANY, at_each_collection
 from tests.transport.memory import MemoryNode
 from tests.transport.people import (
     AnyRef,
@@ -364,3 +366,25 @@ def test_a_node_that_stops_ends_what_was_watched_through_it(
     assert isinstance(down.reason, NodeDown)
     assert "web1" in down.reason.cause
     home.stop()
+
+
+def test_watches_may_come_while_those_on_a_lost_node_are_ended(
+    pair: Pair, user: AnyRef, me: Mailbox
+) -> None:
+    home, away = pair
+    far = seen_from(away, home, user)
+    watch = monitor(far)
+    watches = away.traffic._monitors._watches
+    other = watches[watch.id]._replace(node_id=away.id)
+    ids = itertools.count(watch.id + 1)
+
+    def watch_another() -> None:
+        watches[next(ids)] = other
+
+    for _ in range(MANY):
+        watch_another()
+    with at_each_collection(watch_another):
+        away.traffic._monitors.node_down(home.id, "reset")
+
+    assert me.receive(timeout=5) == Down(watch, far, NodeDown("web2", "reset"))
+    assert len(watches) > MANY
