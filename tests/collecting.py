@@ -10,14 +10,19 @@ MANY = 10_000
 
 
 @contextmanager
-def at_each_collection(change: Callable[[], None]) -> Iterator[None]:
-    """Collect garbage as often as can be, and change something each time."""
+def at_each_collection(change: Callable[[], None], times: int = 1000) -> Iterator[None]:
+    """Collect garbage as often as can be, so many times, and change something then."""
+    usual = gc.get_threshold()
+    left = times
 
     def on_collection(phase: str, _info: dict[str, int]) -> None:
-        if phase == "start":
+        nonlocal left
+        if phase == "start" and left:
+            left -= 1
             change()
+            if not left:
+                gc.set_threshold(*usual)
 
-    usual = gc.get_threshold()
     gc.callbacks.append(on_collection)
     gc.set_threshold(1)
     try:

@@ -39,14 +39,14 @@ class Leases:
         """Return the clusters whose leases have ended, the longest over first."""
         ended = [
             (lease.ends_at, cluster)
-            for cluster, lease in list(self._leases.items())
+            for cluster, lease in self._leases.copy().items()
             if lease.ends_at <= now
         ]
         return [cluster for _, cluster in sorted(ended)]
 
     def next_end(self, but: Container[str] = ()) -> float | None:
         """Return when the next lease ends, of all clusters but these."""
-        leases = list(self._leases.items())
+        leases = self._leases.copy().items()
         ends = [lease.ends_at for cluster, lease in leases if cluster not in but]
         return min(ends, default=None)
 

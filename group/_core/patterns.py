@@ -233,7 +233,7 @@ def _next_in_some(
     So the wildcard has one end for each; the nearest is preferred.
     """
     ends = []
-    for character, child in list(node.literals.items()):
+    for character, child in node.literals.copy().items():
         at = _first_from(where.get(character, []), began)
         if at is not None and at > began:
             ends.append((at, child))

@@ -215,7 +215,7 @@ class Tables:
         """Make the view of this shard from the rows anew; differences become events."""
         self.contested.clear()
         self.losing.clear()
-        for cluster, view in list(self.views.items()):
+        for cluster, view in self.views.copy().items():
             claims, members = self._expected(cluster)
             self._repair_registry(cluster, view, claims)
             self._repair_groups(cluster, view, members)
@@ -223,7 +223,7 @@ class Tables:
 
     def _reindex(self) -> None:
         indexes: dict[tuple[str, str], PrefixIndex] = {}
-        for cluster, view in list(self.views.items()):
+        for cluster, view in self.views.copy().items():
             for kind, keys in ((REGISTRY, view.registry), (GROUPS, view.groups)):
                 index = indexes[(kind, cluster)] = self.index_class()
                 for key in list(keys):
@@ -270,7 +270,8 @@ class Tables:
     def _repair_groups(
         self, cluster: str, view: View, members: dict[tuple[str, NodeId, int], Row]
     ) -> None:
-        for key, group in list(view.groups.items()):
+        # A copy, for other shards put their groups in meanwhile.
+        for key, group in view.groups.copy().items():
             if not self.owns(cluster, key):
                 continue
             for (origin, n), row in list(group.rows.items()):

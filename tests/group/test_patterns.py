@@ -3,6 +3,7 @@
 `PATTERN_SETS=100000 pytest tests/group/test_patterns.py` tries so many random sets.
 """
 
+import itertools
 import os
 import random
 import re
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from group._core.errors import InvalidKeyError
 from group._core.patterns import Patterns, check_group_name, has_wildcard
+from tests.collecting import MANY, at_each_collection
 
 SETS = int(os.environ.get("PATTERN_SETS", "1000"))
 
@@ -231,3 +233,16 @@ def test_a_search_does_not_look_at_all_patterns() -> None:
 
     assert many.match("/room/4711/x") == "/room/4711/*"
     assert many.steps("/room/4711/x") < 30
+
+
+def test_patterns_may_come_while_a_name_is_matched() -> None:
+    patterns = Patterns(("?z",))
+    more = (f"?{chr(number)}" for number in itertools.count(0x4E00))
+    for _ in range(MANY):
+        patterns.add(next(more))
+
+    with at_each_collection(lambda: patterns.add(next(more))):
+        found = patterns.match("az")
+
+    assert found == "?z"
+    assert patterns.match("a" + chr(0x4E00 + MANY)) is not None

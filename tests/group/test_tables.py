@@ -1,10 +1,13 @@
 """Rows by origin and the view of them, always in step."""
 
+from itertools import count
+
 from group._core.conflict import constant_rank
 from group._core.lanes import Inbound, Lane
 from group._core.rows import Row, RowKey
 from group._core.tables import GROUPS, REGISTRY, Change, Tables
-from group._core.views import View
+from group._core.views import Members, View
+from tests.collecting import MANY, at_each_collection
 from tests.group.bench import HERE, THERE, YONDER, row
 
 
@@ -287,6 +290,27 @@ class TestReprojection:
         assert shards[0].changes == []
         assert views[""].registry.keys() == set(keys)
         assert views[""].groups.keys() == set(keys)
+
+    def test_other_shards_may_write_meanwhile(self) -> None:
+        views: dict[str, View] = {}
+        shard = Tables(HERE, (0, 2), views, constant_rank)
+        shard.open(Lane(0, "", 4))
+        others = (f"k/{number}" for number in count())
+        others = (key for key in others if not shard.owns("", key))
+
+        def another_shard_writes() -> None:
+            key = next(others)
+            views[""].groups[key] = Members(row(n=9))
+            views[key] = View()
+
+        for _ in range(MANY):
+            another_shard_writes()
+        shard.lanes[""].put(("a", 1), row(n=1))
+        with at_each_collection(another_shard_writes):
+            shard.reproject()
+
+        assert [change.key for change in shard.changes] == ["a"]
+        assert len(views) > MANY + 1
 
     def test_all_actors_with_rows_are_watched(self) -> None:
         lab = Lab()
