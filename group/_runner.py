@@ -11,7 +11,8 @@ and written to the sockets after it.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from threading import get_ident
 from typing import Protocol
 
 from actors import Future
@@ -19,6 +20,7 @@ from group._clock import monotonic, wall_ms
 from group._core.directory import is_outdated_by_rebuild
 from group._core.effects import Effect, Reply, Send
 from group._core.requests import (
+    DONE,
     CloseCluster,
     Describe,
     Frame,
@@ -26,7 +28,7 @@ from group._core.requests import (
     Subscribe,
     Unsubscribe,
 )
-from group._core.shard import Shard
+from group._core.shard import JUST_DONE, Shard
 
 MESSAGES_PER_TURN = 64
 """Messages that the shard's thread handles before it writes to the links."""
@@ -146,7 +148,7 @@ class Runner:
 
         An actor may end late, when its successor has begun.
         """
-        if self._lender == threading.get_ident():
+        if self._lender == get_ident():
             # Called within a turn, by a signal's handler or a callback: it goes on
             # when this returns, and is the last.
             self._end(core)
@@ -249,18 +251,19 @@ class Runner:
             return _BUSY
         answer: object = _BUSY
         tokens: Collection[int] = ()
-        taken: list[bool] = []
+        taken = False
         try:
-            # One call: nothing comes between the taking and the noting of it.
-            taken.extend(map(self._turn.acquire, _WITHOUT_WAITING))
-            if taken[0] and not self._queue and self._core is not None:
-                self._lender = threading.get_ident()
-                answer = self._work(work) if work else self._run(message)
+            # Not a call, after which Ctrl-C could come: Python takes the lock while it
+            # unpacks, and notes that before it looks for signals again.
+            (taken,) = map(self._turn.acquire, _WITHOUT_WAITING)
+            if taken and not self._queue:
+                self._lender = get_ident()
+                answer = self._run(message) if work is None else self._work(work)
                 # What an interrupted turn has queued is written after the next one.
                 if self._to_flush:
                     tokens, self._to_flush = self._to_flush, set()
         finally:
-            if taken and taken[0]:
+            if taken:
                 self._lender = 0
                 self._turn.release()
         if tokens or self._queue:
@@ -305,7 +308,8 @@ class Runner:
             # Nothing to do but to have been handled.
             return None
         try:
-            return self._carry_out(core.step(message, monotonic(), wall_ms()))
+            effects = core.step(message, monotonic(), wall_ms())
+            return DONE if effects is JUST_DONE else self._carry_out(effects)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the shard's
             self._crash(error)
             if isinstance(message, Frame):
@@ -316,7 +320,7 @@ class Runner:
             self._crash(error)
             raise
 
-    def _carry_out(self, effects: list[Effect], first_left: int = 0) -> object:
+    def _carry_out(self, effects: Sequence[Effect], first_left: int = 0) -> object:
         answer = None
         done = -1
         try:

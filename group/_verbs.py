@@ -56,13 +56,14 @@ class Verbs:
 
     def _owner(self, actor: AnyRef | None) -> tuple[AnyRef, int]:
         """Return an actor of this node and its number."""
-        if self._instance.stopped.is_set():
-            raise self._instance.ended()
+        instance = self._instance
+        if instance.stopped.is_set():
+            raise instance.ended()
         ref = current() if actor is None else actor
         if not is_ref(ref):
             raise TypeError(f"{shown(ref)} is no actor ref")
         try:
-            n = self._instance.node.adopt(ref)
+            n = instance.node.adopt(ref)
         except TransportNotLocalError as error:
             home, _ = self._instance.node.address_of(ref)
             raise NotLocalError(
@@ -89,13 +90,14 @@ class Verbs:
         """
         runners = self._instance.runners
         shard = shard_of(request.cluster, request.key, len(runners))
-        answer = _answer(runners[shard], request, seconds)
+        runner = runners[shard]
+        answer = _answer(runner, request, seconds)
         if answer is DONE:
             return
-        answer = self._insist(runners[shard], request, answer)
+        answer = self._insist(runner, request, answer)
         if isinstance(answer, Expired):
             self._check_running()
-            raise ShardTimeoutError(shard, seconds, runners[shard].waiting)
+            raise ShardTimeoutError(shard, seconds, runner.waiting)
         if not isinstance(answer, Done):
             who = "actor" if ref is None else str(ref)
             raise self._error(answer, request.key, request.cluster, who)

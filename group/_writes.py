@@ -6,7 +6,7 @@ from actors import AnyRef, class_name
 from group._clock import monotonic
 from group._core import meta as metas
 from group._core.arguments import check_timeout
-from group._core.keys import check_cluster, check_write_key
+from group._core.keys import DEFAULT, check_cluster, check_write_key
 from group._core.requests import Join, Leave, Register, Unregister
 from group._verbs import Verbs
 
@@ -49,9 +49,12 @@ class Writes(Verbs):
             ShardTimeoutError: The shard did not answer in time.
             StoppedError: The group is stopped.
         """
-        name, place = check_write_key(key), check_cluster(cluster)
+        name = check_write_key(key)
+        place = DEFAULT if cluster is None else check_cluster(cluster)
         ref, n = self._owner(actor)
-        body = metas.encode(meta, self._instance.ref_out)
+        body = metas.EMPTY_BYTES
+        if meta is not None:
+            body = metas.encode(meta, self._instance.ref_out)
         seconds = check_timeout(timeout)
         deadline = monotonic() + seconds
         request = Register(n, class_name(ref), place, name, body, deadline)
@@ -73,7 +76,8 @@ class Writes(Verbs):
             ShardTimeoutError: The shard did not answer in time.
             StoppedError: The group is stopped.
         """
-        name, place = check_write_key(key), check_cluster(cluster)
+        name = check_write_key(key)
+        place = DEFAULT if cluster is None else check_cluster(cluster)
         seconds = check_timeout(timeout)
         self._check_running()
         self._carry_out(Unregister(place, name, monotonic() + seconds), seconds)
@@ -102,9 +106,12 @@ class Writes(Verbs):
             ShardTimeoutError: The shard did not answer in time.
             StoppedError: The group is stopped.
         """
-        name, place = check_write_key(key), check_cluster(cluster)
+        name = check_write_key(key)
+        place = DEFAULT if cluster is None else check_cluster(cluster)
         ref, n = self._owner(actor)
-        body = metas.encode(meta, self._instance.ref_out)
+        body = metas.EMPTY_BYTES
+        if meta is not None:
+            body = metas.encode(meta, self._instance.ref_out)
         seconds = check_timeout(timeout)
         deadline = monotonic() + seconds
         request = Join(n, class_name(ref), place, name, body, deadline)
@@ -131,7 +138,8 @@ class Writes(Verbs):
             ShardTimeoutError: The shard did not answer in time.
             StoppedError: The group is stopped.
         """
-        name, place = check_write_key(key), check_cluster(cluster)
+        name = check_write_key(key)
+        place = DEFAULT if cluster is None else check_cluster(cluster)
         ref, n = self._owner(actor)
         seconds = check_timeout(timeout)
         request = Leave(n, place, name, monotonic() + seconds)

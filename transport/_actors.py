@@ -41,8 +41,10 @@ class LocalActors:
         """
         # First what is common, and quick to tell: RemoteActorRef is an abstract class,
         # and to ask for one of those takes Python four times as long.
-        ours = isinstance(ref, ActorRef) or not isinstance(ref, RemoteActorRef)
-        n = actor_id(ref) if ours else 0
+        if isinstance(ref, ActorRef):
+            n = ref.cell.number
+        else:
+            n = 0 if isinstance(ref, RemoteActorRef) else actor_id(ref)
         if n in self._living:
             return n
         if n == 0 or claim(ref, self) is not self:

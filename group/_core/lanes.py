@@ -36,9 +36,10 @@ class Rows:
 
     def put(self, row_key: RowKey, row: Row) -> Row | None:
         """Store a row; return the one it replaces."""
-        old = self.rows.get(row_key)
+        rows = self.rows
+        old = rows.get(row_key)
         self._touched.setdefault(row_key, old)
-        self.rows[row_key] = row
+        rows[row_key] = row
         if old is None:
             self.by_owner.add(row.n, row_key)
         elif old.n != row.n:

@@ -42,21 +42,22 @@ class Local:
 
     def register(self, request: Register) -> object:
         """Claim a key, or renew the meta of a claim."""
-        lane = self._lane(request.cluster, request.deadline)
-        if not isinstance(lane, Lane):
+        cluster, key = request.cluster, request.key
+        lane = self._lane(cluster, request.deadline)
+        if type(lane) is not Lane:
             return lane
-        shown = self.tables.views[request.cluster].registry.get(request.key)
+        shown = self.tables.views[cluster].registry.get(key)
         if shown is not None and not self._is(shown, request.n):
             return Taken(shown)
-        mine = lane.rows.get(request.key)
+        mine = lane.rows.get(key)
         if mine is not None and mine.n != request.n:
             return Taken(mine)
-        return self._put(lane, request, request.key, mine)
+        return self._put(lane, request, key, mine)
 
     def join(self, request: Join) -> object:
         """Become a member, or renew the meta of a membership."""
         lane = self._lane(request.cluster, request.deadline)
-        if not isinstance(lane, Lane):
+        if type(lane) is not Lane:
             return lane
         row_key = (request.key, request.n)
         return self._put(lane, request, row_key, lane.rows.get(row_key))
@@ -64,7 +65,7 @@ class Local:
     def unregister(self, request: Unregister) -> object:
         """Give up a key; any actor of this node may be its owner."""
         lane = self._lane(request.cluster, request.deadline)
-        if not isinstance(lane, Lane):
+        if type(lane) is not Lane:
             return lane
         if request.key not in lane.rows:
             shown = self.tables.views[request.cluster].registry.get(request.key)
@@ -75,7 +76,7 @@ class Local:
     def leave(self, request: Leave) -> object:
         """End a membership."""
         lane = self._lane(request.cluster, request.deadline)
-        if not isinstance(lane, Lane):
+        if type(lane) is not Lane:
             return lane
         row_key = (request.key, request.n)
         if row_key not in lane.rows:
@@ -130,14 +131,15 @@ class Local:
             return CONDEMNED
         if mine is not None and same(mine.meta, meta):
             return DONE
+        tables = self.tables
         # A stamp is made once, when the claim is: else whoever refreshes meta wins.
         stamp = self.clock.stamp(self.turn.wall) if mine is None else mine.stamp
-        row = Row(self.tables.me, n, request.cls, stamp, meta)
-        watched = self.tables.watched.get(n)
+        row = Row(tables.me, n, request.cls, stamp, meta)
+        watched = tables.watched.get(n)
         if watched is None or lane.cluster not in watched:
             self._watch(n, lane.cluster)
-        self.tables.put_own(lane, row_key, row)
-        put = PutReg if isinstance(row_key, str) else PutGrp
+        tables.put_own(lane, row_key, row)
+        put = PutReg if type(row_key) is str else PutGrp
         self._log(lane, put(request.key, n, request.cls, stamp, meta))
         return DONE
 

@@ -124,8 +124,6 @@ class Outbound:
 
     def end_turn(self) -> None:
         """Send what this turn has logged to every peer whose link has room."""
-        if not self.peers:
-            return
         for cluster in self.turn.moved:
             lane = self.tables.lanes.get(cluster)
             if lane is not None:

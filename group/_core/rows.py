@@ -73,7 +73,7 @@ class OwnerIndex:
     def remove(self, n: int, row_key: RowKey) -> None:
         """Forget one row of actor `n`."""
         held = self._keys.get(n)
-        if isinstance(held, dict):
+        if type(held) is dict:
             held.pop(row_key, None)
             if not held:
                 del self._keys[n]

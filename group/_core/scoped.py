@@ -6,7 +6,7 @@ checked as a whole, and then carried out as a whole, also when the shard crashes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -221,7 +221,7 @@ class ScopeShard(Shard):
     local: ScopeLocal
     local_class: ClassVar[type[Local]] = ScopeLocal
 
-    def step(self, message: object, now: float, wall: int) -> list[Effect]:
+    def step(self, message: object, now: float, wall: int) -> Sequence[Effect]:
         """Apply one message; return what the world must now do, in order."""
         tables = self.tables
         # A link that is full is heard of before the effects of a turn are carried out.

@@ -5,7 +5,7 @@ all come in by `step`. The rows are in `Tables`; `Local` changes the own ones,
 `Outbound` sends them, `Following` keeps the peers', `Retiring` ends losers.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
 from actors import NodeDown
@@ -28,7 +28,8 @@ from transport import NodeId
 Handler = Callable[[Any], object]
 FrameHandler = Callable[[Peer, Any], None]
 
-_REPLY_DONE = Reply(ask.DONE)
+JUST_DONE: tuple[Effect, ...] = (Reply(ask.DONE),)
+"""What a turn wants that only has to say that it is done: nearly every write."""
 
 
 class Shard:
@@ -65,7 +66,7 @@ class Shard:
         self._requests = self._request_table()
         self._frames = self._frame_table()
 
-    def step(self, message: object, now: float, wall: int) -> list[Effect]:
+    def step(self, message: object, now: float, wall: int) -> Sequence[Effect]:
         """Apply one message; return what the world must now do, in order.
 
         Args:
@@ -73,21 +74,21 @@ class Shard:
             now: Monotonic seconds.
             wall: Wall clock in milliseconds.
         """
-        turn = self.turn
+        turn, tables = self.turn, self.tables
         turn.begin(now, wall)
         answer = self._requests[type(message)](message)
-        if turn.moved:
+        if turn.moved and self.outbound.peers:
             self.outbound.end_turn()
-        if self.tables.changes:
+        if tables.changes:
             self._tell()
-        if self.tables.evictions:
-            turn.effects += self.tables.evictions
-            self.tables.evictions.clear()
-        if answer is ask.DONE:
-            turn.effects.append(_REPLY_DONE)
-        elif answer is not None:
-            turn.effects.append(Reply(answer))
-        return turn.effects
+        if tables.evictions:
+            turn.effects += tables.evictions
+            tables.evictions.clear()
+        if answer is None:
+            return turn.effects
+        if answer is ask.DONE and not turn.effects:
+            return JUST_DONE
+        return [*turn.effects, Reply(answer)]
 
     @property
     def stats(self) -> dict[str, int]:

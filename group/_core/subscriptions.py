@@ -6,16 +6,20 @@ from group._core.keys import ALL, Pattern, prefixes_of
 
 
 class Subscriptions:
-    """An event finds its subscribers by its key and the prefixes of that key."""
+    """An event finds its subscribers by its key and the prefixes of that key.
 
-    __slots__ = ("_clusters",)
+    Attributes:
+        clusters: Who subscribes to which pattern of each; empty when nobody does.
+    """
+
+    __slots__ = ("clusters",)
 
     def __init__(self) -> None:
-        self._clusters: dict[str, dict[Pattern, dict[Hashable, None]]] = {}
+        self.clusters: dict[str, dict[Pattern, dict[Hashable, None]]] = {}
 
     def add(self, subscriber: Hashable, cluster: str, pattern: Pattern) -> None:
         """Subscribe; a second time changes nothing."""
-        patterns = self._clusters.setdefault(cluster, {})
+        patterns = self.clusters.setdefault(cluster, {})
         patterns.setdefault(pattern, {})[subscriber] = None
 
     def remove(
@@ -25,12 +29,12 @@ class Subscriptions:
         if pattern is not None:
             self._discard(subscriber, cluster, pattern)
             return
-        for name, patterns in list(self._clusters.items()):
+        for name, patterns in list(self.clusters.items()):
             for each in list(patterns):
                 self._discard(subscriber, name, each)
 
     def _discard(self, subscriber: Hashable, cluster: str, pattern: Pattern) -> None:
-        patterns = self._clusters.get(cluster, {})
+        patterns = self.clusters.get(cluster, {})
         subscribers = patterns.get(pattern)
         if subscribers is None:
             return
@@ -38,19 +42,19 @@ class Subscriptions:
         if not subscribers:
             del patterns[pattern]
             if not patterns:
-                del self._clusters[cluster]
+                del self.clusters[cluster]
 
     def __bool__(self) -> bool:
         """Tell whether anybody is interested in anything."""
-        return bool(self._clusters)
+        return bool(self.clusters)
 
     def any(self, cluster: str) -> bool:
         """Tell whether anybody is interested in this cluster."""
-        return cluster in self._clusters
+        return cluster in self.clusters
 
     def matching(self, cluster: str, key: str) -> list[Hashable]:
         """Return each subscriber that an event of this key concerns, once."""
-        patterns = self._clusters.get(cluster)
+        patterns = self.clusters.get(cluster)
         if patterns is None:
             return []
         found: dict[Hashable, None] = {}

@@ -93,10 +93,17 @@ class Tables:
         reason: object,
     ) -> None:
         """Bring the view in step with one row of one origin that has changed."""
-        if isinstance(row_key, str):
-            self._project_claim(cluster, row_key, old, new, reason)
-        else:
+        if type(row_key) is not str:
             self._project_member(cluster, row_key[0], old, new, reason)
+            return
+        row = old if new is None else new
+        if row is None:
+            return
+        shown = self.views[cluster].registry.get(row_key)
+        if self.contested or (shown is not None and shown.origin != row.origin):
+            self._project_rival(cluster, row_key, old, new, reason)
+        else:
+            self._show(cluster, row_key, shown, new, reason)
 
     def _project_member(
         self, cluster: str, key: str, old: Row | None, new: Row | None, reason: object
@@ -113,23 +120,22 @@ class Tables:
             members.pop(old)
             if not members.rows:
                 del groups[key]
-        self._changed(GROUPS, cluster, key, old, new, reason)
+        if self.losing or self.subscriptions.clusters:
+            self._changed(GROUPS, cluster, key, old, new, reason)
         if new is not None and members is None:
             self._index(GROUPS, cluster).add(key)
         elif new is None and key not in groups:
             self._index(GROUPS, cluster).discard(key)
 
-    def _project_claim(
+    def _project_rival(
         self, cluster: str, key: str, old: Row | None, new: Row | None, reason: object
     ) -> None:
-        origin = old.origin if new is None and old is not None else None
-        if new is not None:
-            origin = new.origin
-        registry = self.views[cluster].registry
-        shown = registry.get(key)
-        claims = self.contested.get((cluster, key)) if self.contested else None
+        """Show a claim of a key that another node claims, too, or may claim."""
+        shown = self.views[cluster].registry.get(key)
+        claims = self.contested.get((cluster, key))
+        row = old if new is None else new
         if claims is None:
-            if shown is None or shown.origin == origin:
+            if shown is None or row is None or shown.origin == row.origin:
                 self._show(cluster, key, shown, new, reason)
                 return
             if new is None:
@@ -173,11 +179,13 @@ class Tables:
             registry[key] = new
         elif old is not None:
             del registry[key]
-        self._changed(REGISTRY, cluster, key, old, new, reason)
+        if self.losing or self.subscriptions.clusters:
+            self._changed(REGISTRY, cluster, key, old, new, reason)
+        index = self.prefixes.get((REGISTRY, cluster)) or self._index(REGISTRY, cluster)
         if new is None:
-            self._index(REGISTRY, cluster).discard(key)
+            index.discard(key)
         elif old is None:
-            self._index(REGISTRY, cluster).add(key)
+            index.add(key)
 
     def _changed(
         self,
@@ -191,7 +199,8 @@ class Tables:
         """Note a change of the view right after it, before anything that may fail.
 
         A change that is not noted is never told; an index that is left behind by a
-        crash is made anew by `reproject`.
+        crash is made anew by `reproject`. Not called while nobody can want to hear of
+        it: no subscriber, and no claim of ours that is losing.
         """
         if old is None and new is None:
             return

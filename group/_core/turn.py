@@ -21,7 +21,9 @@ class Turn:
 
     def begin(self, now: float, wall: int) -> None:
         """Start a turn at monotonic time `now` and wall clock `wall` in ms."""
-        self.effects = []
+        if self.effects:
+            # Whoever has been handed the last ones may still be carrying them out.
+            self.effects = []
         if self.moved:
             self.moved = {}
         self.now = now

@@ -136,39 +136,76 @@ class View:
 class PrefixIndex:
     """Keys under each of their own slash-terminated prefixes, for one shard.
 
-    Each write does this: the prefixes are those of `prefixes_of`, found as they are
-    needed.
+    A key is kept under its longest prefix alone, and each prefix under the next shorter
+    one: so a write costs the same at every depth, and a query no more than what it
+    finds. Prefixes are kept without their last slash.
     """
 
-    __slots__ = ("_keys",)
+    __slots__ = ("_below", "_keys")
 
     def __init__(self) -> None:
         self._keys: dict[str, dict[str, None]] = {}
+        # Prefixes under the next shorter one; each leads to keys.
+        self._below: dict[str, dict[str, None]] = {}
 
     def add(self, key: str) -> None:
         """Index a key that has become visible."""
-        end = key.find("/") + 1
-        while end:
-            prefix = key[:end]
+        prefix, slash, _ = key.rpartition("/")
+        if slash:
             keys = self._keys.get(prefix)
-            if keys is None:
-                self._keys[prefix] = {key: None}
-            else:
+            if keys is not None:
                 keys[key] = None
-            end = key.find("/", end) + 1
+                return
+            self._keys[prefix] = {key: None}
+            if prefix not in self._below:
+                self._link(prefix)
 
     def discard(self, key: str) -> None:
         """Forget a key that is no longer visible."""
-        end = key.find("/") + 1
-        while end:
-            prefix = key[:end]
-            keys = self._keys.get(prefix)
-            if keys is not None:
-                keys.pop(key, None)
-                if not keys:
-                    del self._keys[prefix]
-            end = key.find("/", end) + 1
+        prefix, slash, _ = key.rpartition("/")
+        keys = self._keys.get(prefix) if slash else None
+        if keys is not None:
+            keys.pop(key, None)
+            if not keys:
+                del self._keys[prefix]
+                if prefix not in self._below:
+                    self._unlink(prefix)
+
+    def _link(self, prefix: str) -> None:
+        """Put a prefix under the shorter ones, as far up as they are new."""
+        above, slash, _ = prefix.rpartition("/")
+        while slash:
+            below = self._below.get(above)
+            if below is not None:
+                below[prefix] = None
+                return
+            self._below[above] = {prefix: None}
+            if above in self._keys:
+                return
+            prefix = above
+            above, slash, _ = prefix.rpartition("/")
+
+    def _unlink(self, prefix: str) -> None:
+        """Take a prefix that leads nowhere away, and what led only to it."""
+        above, slash, _ = prefix.rpartition("/")
+        while slash:
+            below = self._below[above]
+            below.pop(prefix, None)
+            if below:
+                return
+            del self._below[above]
+            if above in self._keys:
+                return
+            prefix = above
+            above, slash, _ = prefix.rpartition("/")
 
     def under(self, prefix: str) -> list[str]:
         """Return the keys under a prefix. Any thread."""
-        return list(self._keys.get(prefix, ()))
+        found: list[str] = []
+        # No recursion: a key may have a thousand slashes.
+        left = [prefix[:-1]]
+        while left:
+            each = left.pop()
+            found += list(self._keys.get(each, ()))
+            left += list(self._below.get(each, ()))
+        return found

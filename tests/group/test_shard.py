@@ -306,7 +306,7 @@ class TestLinks:
 
         bench.shard.turn.send(None, wire.HeadsQuery(0))
 
-        assert bench.shard.turn.effects == bench.effects
+        assert bench.shard.turn.effects == []
 
     def test_a_frame_before_the_catalogue_is_a_fault(self) -> None:
         bench = Bench()

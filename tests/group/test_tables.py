@@ -3,6 +3,7 @@
 from itertools import count
 
 from group._core.conflict import constant_rank
+from group._core.keys import ALL
 from group._core.lanes import Inbound, Lane
 from group._core.rows import Row, RowKey
 from group._core.tables import GROUPS, REGISTRY, Change, Tables
@@ -19,6 +20,7 @@ class Lab:
         self.tables = Tables(HERE, (0, 1), self.views, constant_rank)
         self.lane = Lane(0, "", 4)
         self.tables.open(self.lane)
+        self.tables.subscriptions.add("somebody", "", ALL)
         self.there, self.yonder = Inbound(0, ""), Inbound(0, "")
         self.there.cursor = self.yonder.cursor = 1
         self.tables.inbound = {THERE: {0: self.there}, YONDER: {0: self.yonder}}

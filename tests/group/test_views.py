@@ -1,9 +1,11 @@
 """What readers see without a lock."""
 
+import random
 from collections.abc import Iterable
 from typing import cast
 
 from group._core.events import Entry
+from group._core.keys import prefixes_of
 from group._core.rows import Row
 from group._core.views import Members, PrefixIndex
 from tests.group.bench import HERE, THERE, entry, row
@@ -43,9 +45,31 @@ def test_a_key_is_found_under_each_of_its_prefixes() -> None:
     index.add("a/b/c")
     index.add("a/d")
 
-    assert index.under("a/") == ["a/b/c", "a/d"]
+    assert sorted(index.under("a/")) == ["a/b/c", "a/d"]
     assert index.under("a/b/") == ["a/b/c"]
     assert index.under("b/") == []
+    assert index.under("a/b/c/") == []
+
+
+def test_a_prefix_leads_to_all_below_it_and_is_forgotten_with_the_last() -> None:
+    chance = random.Random(7)
+    index, keys = PrefixIndex(), set[str]()
+
+    for _ in range(2_000):
+        key = "".join(chance.choices("ab//", k=chance.randrange(1, 7)))
+        if chance.random() < 0.5:
+            index.add(key)
+            keys.add(key)
+        else:
+            index.discard(key)
+            keys.discard(key)
+        for prefix in ("/", "a/", "a/b/", "a//", *prefixes_of(key)):
+            wanted = sorted(each for each in keys if each.startswith(prefix))
+            assert sorted(index.under(prefix)) == wanted
+
+    for key in keys:
+        index.discard(key)
+    assert (index._keys, index._below) == ({}, {})
 
 
 def test_a_key_that_is_discarded_is_found_no_more() -> None:
@@ -59,7 +83,7 @@ def test_a_key_that_is_discarded_is_found_no_more() -> None:
     index.discard("a/c")
 
     assert index.under("a/") == []
-    assert index._keys == {}
+    assert (index._keys, index._below) == ({}, {})
 
 
 def numbers(entries: Iterable[Entry]) -> list[object]:

@@ -4,7 +4,7 @@ Beside them it remembers what it takes to judge them: what its callers were told
 its monitor was told, which rows its lane had at each of its positions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from group._core import effects
@@ -228,7 +228,7 @@ class Node:
         if isinstance(message, ask.CloseCluster):
             self._decide(ask.Closed((message.cluster,)))
 
-    def _carry_out(self, found: list[effects.Effect]) -> object:
+    def _carry_out(self, found: Sequence[effects.Effect]) -> object:
         answers: list[object] = []
         for effect in found:
             match effect:
