@@ -117,7 +117,11 @@ class Instance:
     def params(self) -> dict[str, str | int]:
         """Return what must be equal on all nodes that run this group."""
         config = self.config
-        return {"shards": config.shards, "rank": config.rank_id, "hash": "blake2b-8"}
+        return {
+            "shards": config.shards,
+            "rank": config.rank_id,
+            "hash": "msgpack-blake2b-8",
+        }
 
     def use_channel(self, channel: Channel) -> None:
         """Speak to peers over this channel."""

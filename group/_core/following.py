@@ -148,8 +148,7 @@ class Following:
 
     def _apply(self, origin: NodeId, copy: Inbound, op: Op) -> None:
         if isinstance(op, DelOwner):
-            for row_key in copy.by_owner.of(op.n):
-                self.tables.pop_remote(copy, row_key, from_wire(op.reason))
+            self.tables.drop_owner(copy, op.n, from_wire(op.reason))
         elif isinstance(op, DelReg):
             self.tables.pop_remote(copy, op.key, from_wire(op.reason))
         elif isinstance(op, DelGrp):

@@ -55,6 +55,30 @@ class Rows:
             self.by_owner.remove(old.n, row_key)
         return old
 
+    def pop_owner(self, n: int) -> list[tuple[RowKey, Row]]:
+        """Remove all rows of an actor and return them: registrations first."""
+        rows, touched = self.rows, self._touched
+        popped = [(row_key, rows.pop(row_key)) for row_key in self.by_owner.pop(n)]
+        for row_key, row in popped:
+            touched.setdefault(row_key, row)
+        return popped
+
+    def clear(self) -> list[tuple[RowKey, Row]]:
+        """Remove all rows and return them: registrations first."""
+        popped = [(row_key, self.rows[row_key]) for row_key in self.ordered()]
+        self._touched = {**self.rows, **self._touched}
+        self.rows = {}
+        self.by_owner = OwnerIndex()
+        return popped
+
+    def fill(self, rows: dict[RowKey, Row]) -> None:
+        """Take many rows where there is none; the dict is ours from now on."""
+        self._touched = {**dict.fromkeys(rows), **self._touched}
+        self.rows = rows
+        add = self.by_owner.add
+        for row_key, row in rows.items():
+            add(row.n, row_key)
+
     def hash(self) -> int:
         """Xor of the digests of all rows.
 

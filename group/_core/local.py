@@ -89,14 +89,7 @@ class Local:
         self.condemned.discard(down.n)
         for cluster in self.tables.watched.pop(down.n, ()):
             lane = self.tables.lanes.get(cluster)
-            if lane is None:
-                continue
-            row_keys = lane.by_owner.of(down.n)
-            if len(row_keys) == 1:
-                self.delete(lane, row_keys[0], down.reason)
-            elif row_keys:
-                for row_key in row_keys:
-                    self.tables.pop_own(lane, row_key, down.reason)
+            if lane is not None and self.tables.drop_owner(lane, down.n, down.reason):
                 self._log(lane, DelOwner(down.n, to_wire(down.reason)))
 
     def delete(self, lane: Lane, row_key: RowKey, reason: object) -> None:

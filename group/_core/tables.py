@@ -4,6 +4,7 @@ Tables outlive the shard that writes them: they belong to the group's Data actor
 shard that is restarted takes them up again. One writer: the turn of their shard.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import msgspec
@@ -15,7 +16,7 @@ from group._core.keys import shard_of
 from group._core.lanes import Inbound, Lane
 from group._core.rows import Row, RowKey
 from group._core.subscriptions import Subscriptions
-from group._core.views import Members, PrefixIndex, View
+from group._core.views import Members, Place, PrefixIndex, View
 from transport import NodeId
 
 REGISTRY = "registry"
@@ -51,6 +52,7 @@ class Tables:
         self.contested: dict[tuple[str, str], dict[NodeId, Row]] = {}
         self.losing: dict[tuple[str, str], None] = {}
         self.prefixes: dict[tuple[str, str], PrefixIndex] = {}
+        self._places: dict[str, Place] = {}
         self.watched: dict[int, dict[str, None]] = {}
         self.clock = Clock()
         self.subscriptions = Subscriptions()
@@ -69,17 +71,17 @@ class Tables:
         """Begin an own lane."""
         self.lanes[lane.cluster] = lane
         self.views.setdefault(lane.cluster, View())
+        self._places.pop(lane.cluster, None)
 
     def close(self, cluster: str) -> Lane | None:
         """Drop an own lane and its rows, with events."""
         lane = self.lanes.pop(cluster, None)
         if lane is None:
             return None
-        for row_key in lane.ordered():
-            row = lane.pop(row_key)
-            self.project(cluster, row_key, row, None, "cluster_disconnect")
+        self.hide(cluster, lane.clear(), "cluster_disconnect")
         self.prefixes.pop((REGISTRY, cluster), None)
         self.prefixes.pop((GROUPS, cluster), None)
+        self._places.pop(cluster, None)
         return lane
 
     # The view
@@ -105,10 +107,47 @@ class Tables:
         else:
             self._show(cluster, row_key, shown, new, reason)
 
+    def reveal(self, cluster: str, rows: dict[RowKey, Row], reason: object) -> None:
+        """Show many rows of one origin that are new.
+
+        As `project` for each. What is written out here is the usual case: a key that
+        nobody has.
+        """
+        place = self._places.get(cluster) or self._place(cluster)
+        registry, index = place.registry, place.registered.add
+        for row_key, row in rows.items():
+            if type(row_key) is not str or self.contested or row_key in registry:
+                self.project(cluster, row_key, None, row, reason)
+                continue
+            registry[row_key] = row
+            if self.losing or self.subscriptions.clusters:
+                self._changed(REGISTRY, cluster, row_key, None, row, reason)
+            index(row_key)
+
+    def hide(
+        self, cluster: str, rows: Iterable[tuple[RowKey, Row]], reason: object
+    ) -> None:
+        """Bring the view in step with many rows of one origin that are gone.
+
+        As `project` for each. What is written out here is the usual case: a key that
+        only this origin claims.
+        """
+        place = self._places.get(cluster) or self._place(cluster)
+        registry, unindex = place.registry, place.registered.discard
+        for row_key, row in rows:
+            if type(row_key) is not str or self.contested:
+                self.project(cluster, row_key, row, None, reason)
+            elif registry.get(row_key) is row:
+                del registry[row_key]
+                if self.losing or self.subscriptions.clusters:
+                    self._changed(REGISTRY, cluster, row_key, row, None, reason)
+                unindex(row_key)
+
     def _project_member(
         self, cluster: str, key: str, old: Row | None, new: Row | None, reason: object
     ) -> None:
-        groups = self.views[cluster].groups
+        place = self._places.get(cluster) or self._place(cluster)
+        groups = place.groups
         members = groups.get(key)
         if new is not None:
             if members is None:
@@ -123,9 +162,16 @@ class Tables:
         if self.losing or self.subscriptions.clusters:
             self._changed(GROUPS, cluster, key, old, new, reason)
         if new is not None and members is None:
-            self._index(GROUPS, cluster).add(key)
+            place.joined.add(key)
         elif new is None and key not in groups:
-            self._index(GROUPS, cluster).discard(key)
+            place.joined.discard(key)
+
+    def _place(self, cluster: str) -> Place:
+        registered = self._index(REGISTRY, cluster)
+        joined = self._index(GROUPS, cluster)
+        place = Place(self.views[cluster], registered, joined)
+        self._places[cluster] = place
+        return place
 
     def _project_rival(
         self, cluster: str, key: str, old: Row | None, new: Row | None, reason: object
@@ -174,18 +220,17 @@ class Tables:
     def _show(
         self, cluster: str, key: str, old: Row | None, new: Row | None, reason: object
     ) -> None:
-        registry = self.views[cluster].registry
+        place = self._places.get(cluster) or self._place(cluster)
         if new is not None:
-            registry[key] = new
+            place.registry[key] = new
         elif old is not None:
-            del registry[key]
+            del place.registry[key]
         if self.losing or self.subscriptions.clusters:
             self._changed(REGISTRY, cluster, key, old, new, reason)
-        index = self.prefixes.get((REGISTRY, cluster)) or self._index(REGISTRY, cluster)
         if new is None:
-            index.discard(key)
+            place.registered.discard(key)
         elif old is None:
-            index.add(key)
+            place.registered.add(key)
 
     def _changed(
         self,
@@ -239,6 +284,7 @@ class Tables:
                     if self.owns(cluster, key):
                         index.add(key)
         self.prefixes = indexes
+        self._places.clear()
 
     def _expected(
         self, cluster: str
@@ -306,6 +352,12 @@ class Tables:
             self.project(lane.cluster, row_key, old, None, reason)
         return old
 
+    def drop_owner(self, lane: Lane | Inbound, n: int, reason: object) -> bool:
+        """Remove an actor's rows from a lane, or a copy of one; tell if it had any."""
+        gone = lane.pop_owner(n)
+        self.hide(lane.cluster, gone, reason)
+        return bool(gone)
+
     # Rows of peers
 
     def put_remote(
@@ -323,27 +375,22 @@ class Tables:
 
     def replace(self, copy: Inbound, rows: dict[RowKey, Row], reason: object) -> None:
         """Make a copy equal to an exact slice; only differences become events."""
+        if not copy.rows:
+            copy.fill(rows)
+            self.reveal(copy.cluster, rows, reason)
+            return
         for row_key in copy.ordered():
             if row_key not in rows:
                 self.pop_remote(copy, row_key, reason)
         for row_key, row in rows.items():
             old = copy.rows.get(row_key)
-            if old is None or not _equal(old, row):
+            if old is None or not old.equals(row):
                 self.put_remote(copy, row_key, row, reason)
 
     def drop(self, copy: Inbound, reason: object) -> None:
         """Remove every row of a peer's lane."""
-        self.replace(copy, {}, reason)
+        self.hide(copy.cluster, copy.clear(), reason)
 
 
 def _looks_same(one: Row, other: Row) -> bool:
     return one.same_actor(other) and one.meta == other.meta
-
-
-def _equal(one: Row, other: Row) -> bool:
-    return (one.n, one.stamp, one.meta, one.cls) == (
-        other.n,
-        other.stamp,
-        other.meta,
-        other.cls,
-    )

@@ -209,3 +209,17 @@ class PrefixIndex:
             found += list(self._keys.get(each, ()))
             left += list(self._below.get(each, ()))
         return found
+
+
+class Place:
+    """All that a write of one cluster changes of the view, for one shard."""
+
+    __slots__ = ("groups", "joined", "registered", "registry")
+
+    def __init__(
+        self, view: View, registered: PrefixIndex, joined: PrefixIndex
+    ) -> None:
+        self.registry = view.registry
+        self.groups = view.groups
+        self.registered = registered
+        self.joined = joined

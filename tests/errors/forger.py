@@ -35,7 +35,7 @@ class Forger(Impostor):
             self._hear(event)
         rank = g._instance.config.rank_id
         params: list[tuple[str, str | int]] = [
-            ("hash", "blake2b-8"),
+            ("hash", "msgpack-blake2b-8"),
             ("rank", rank),
             ("shards", g._instance.config.shards),
         ]

@@ -141,7 +141,7 @@ def test_another_hash_of_a_group_is_refused_and_the_link_stays(
             refused = forger.await_control(control.Refuse)
 
             assert refused.text == (
-                "peer forger runs 'app' with hash 'md5', we have 'blake2b-8'; "
+                "peer forger runs 'app' with hash 'md5', we have 'msgpack-blake2b-8'; "
                 "it must be equal on all nodes"
             )
             eventually(lambda: refused.text in " ".join(warnings(caplog)))

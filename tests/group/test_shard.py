@@ -133,18 +133,7 @@ class TestGroups:
 
 
 class TestEndsOfActors:
-    def test_one_row_goes_by_an_operation_of_its_own(self) -> None:
-        bench = Bench()
-        bench.link(1)
-        bench.register("key", 7)
-
-        bench.do(ask.ActorDown(7, "normal"))
-
-        (ops,) = bench.sent(1)
-        assert isinstance(ops, wire.Ops)
-        assert ops.ops == [wire.DelReg("key", wire.Reason("word", "normal"))]
-
-    def test_many_rows_go_by_one_operation(self) -> None:
+    def test_all_rows_go_by_one_operation(self) -> None:
         bench = Bench()
         bench.link(1)
         bench.watch_all()

@@ -191,8 +191,8 @@ def test_a_write_that_crashes_its_shard_twice_is_given_up(plan: Plan) -> None:
     [
         (Local, "actor_down", True),
         (Local, "actor_down", False),
-        (Tables, "pop_own", True),
-        (Tables, "pop_own", False),
+        (Tables, "drop_owner", True),
+        (Tables, "drop_owner", False),
         (Local, "_log", True),
         (Local, "_log", False),
         (Shard, "_tell", False),

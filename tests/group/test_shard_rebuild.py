@@ -119,7 +119,7 @@ class TestHalfAnOperation:
         bench.join("a", 7)
         bench.join("b", 7)
         tables = type(bench.tables)
-        fail_at(bench, tables, "pop_own", lambda: bench.do(ask.ActorDown(7, "exit")))
+        fail_at(bench, tables, "drop_owner", lambda: bench.do(ask.ActorDown(7, "exit")))
 
         rebuilt(bench, linked())
 

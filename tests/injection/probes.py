@@ -40,10 +40,11 @@ IN_TURNS: dict[type, tuple[str, ...]] = {
     Tables: (
         *("open", "close", "project", "put_own", "pop_own", "put_remote"),
         *("pop_remote", "replace", "_show", "_index", "_contest"),
+        *("drop_owner", "reveal", "hide"),
         *("reproject", "rewatch", "_reindex", "_repair_registry", "_repair_groups"),
     ),
     Lane: ("log", "since", "restart"),
-    Rows: ("put", "pop", "hash", "rehash"),
+    Rows: ("put", "pop", "pop_owner", "clear", "fill", "hash", "rehash"),
     Members: ("put", "pop"),
     PrefixIndex: ("add", "discard"),
     Subscriptions: ("add", "remove", "matching"),

@@ -15,6 +15,7 @@ STEPS_OF_TABLES = (
     *("open", "close", "project", "put_own", "pop_own", "put_remote", "pop_remote"),
     *("replace", "drop", "reproject", "_contest", "_show", "_index", "_reindex"),
     *("_repair_registry", "_repair_groups", "_project_member", "_project_rival"),
+    *("drop_owner", "reveal", "hide"),
 )
 STEPS_OF_PARTS = {
     "local": ("delete", "_put", "_watch", "_log"),

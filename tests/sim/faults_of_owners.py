@@ -209,7 +209,7 @@ def restart_keeps_view(patch: Patch) -> None:
     patch.setattr(Tables, "reproject", lambda self: None)
 
 
-@fault("shards")
+@fault("shards", histories=400, first=300)
 def restart_keeps_watches(patch: Patch) -> None:
     """An actor whose end was half handled is not watched again."""
     patch.setattr(Tables, "rewatch", lambda self: None)
