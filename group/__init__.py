@@ -3,6 +3,8 @@
 `Group` is the door: register one actor per key, join many, watch both, send to all.
 """
 
+from group._aio import Aio
+from group._aio_cluster import ClusterAio
 from group._cluster import Cluster, Clusters
 from group._core.config import Batching, Config
 from group._core.events import (
@@ -50,10 +52,12 @@ from group._stream import EventStream
 
 __all__ = [
     "ALL",
+    "Aio",
     "AlreadyStartedError",
     "Batching",
     "CallbackHandle",
     "Cluster",
+    "ClusterAio",
     "Clusters",
     "CondemnedError",
     "Config",

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from actors import AnyRef
+from group._aio_cluster import ClusterAio
 from group._core.choosing import How, Where
 from group._core.events import Entry, Record
 from group._core.keys import ALL, Pattern
@@ -48,8 +49,26 @@ class Cluster:
             with suppress(StoppedError, ForkError):
                 self.group.disconnect(self.name)
 
+    async def __aenter__(self) -> Cluster:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._ours:
+            with suppress(StoppedError, ForkError):
+                await self.group.aio.disconnect(self.name)
+
     def __repr__(self) -> str:
         return f"<Cluster {self.name!r} of {self.group.name!r}>"
+
+    @property
+    def aio(self) -> ClusterAio:
+        """The verbs that wait, for coroutines; see `Group.aio`."""
+        return ClusterAio(self.group.aio, self.name)
 
     @property
     def ttl_left(self) -> float | None:
@@ -239,6 +258,18 @@ class Clusters(Sequence[Cluster]):
     ) -> None:
         for cluster in reversed(self._clusters):
             cluster.__exit__(kind, error, trace)
+
+    async def __aenter__(self) -> Clusters:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for cluster in reversed(self._clusters):
+            await cluster.__aexit__(kind, error, trace)
 
     def __getitem__(self, index: int) -> Cluster:  # type: ignore[override]  # no slices
         return self._clusters[index]

@@ -20,6 +20,7 @@ from actors import (
     link,
     on_down,
 )
+from group._aio import Awaiting
 from group._clock import monotonic
 from group._cluster import Cluster, Clusters
 from group._core.arguments import check_timeout, check_ttl
@@ -63,7 +64,7 @@ class GroupOptions(TypedDict, total=False):
     max_events: int
 
 
-class Group(Watching, Dispatching, Operating, Picking):
+class Group(Watching, Dispatching, Operating, Picking, Awaiting):
     """One started group on one node. All methods from any thread. A context manager.
 
     Nodes that run a group of the same name, with the same number of shards, share it.

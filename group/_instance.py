@@ -5,7 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from actors import (
     AnyRef,
@@ -40,6 +40,7 @@ from group._desk import DirectoryDesk
 from group._effects import Effects
 from group._errors import InvalidClusterError, StoppedError
 from group._fences import Fences
+from group._helpers import Helpers
 from group._log import GroupLog
 from group._runner import Runner, countdown
 from group._store import Store, Subscription
@@ -52,6 +53,13 @@ LOOK_AGAIN = 0.05
 """Seconds after which a caller looks again at what it waits for."""
 
 _numbers = itertools.count(1)
+
+
+class Waiter(Protocol):
+    """Somebody who waits for a row, in a thread or in an event loop."""
+
+    def set(self) -> None:
+        """Let it look again. Any thread."""
 
 
 class Instance:
@@ -83,7 +91,8 @@ class Instance:
         self.leases = Leases()
         self.streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
         # Of callers that wait for a row: set when they should look again.
-        self.waiting: set[threading.Event] = set()
+        self.waiting: set[Waiter] = set()
+        self.helpers = Helpers(f"group-aio-{config.name}", self.ended)
         # Set when a cluster whose lease was being judged has been decided about.
         self.decided = threading.Condition()
         # Names of the registry's and the sweeper's current actors. Not made of node
@@ -226,6 +235,7 @@ class Instance:
             knocked.set()
         self.fences.close()
         self._decide()
+        self.helpers.close()
 
     def monitored(self, cluster: str) -> bool:
         """Tell whether an actor of this node monitors something in a cluster."""

@@ -65,13 +65,7 @@ def refuse_event_loop() -> None:
 
     Within an actor it may: what is called there blocks that actor alone.
     """
-    # Not imported for the question: without it there is no loop.
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not in_event_loop():
         return
     try:
         current()
@@ -79,3 +73,16 @@ def refuse_event_loop() -> None:
         raise RuntimeError(
             "start() blocks; use await asyncio.to_thread(Group.start, …)"
         ) from None
+
+
+def in_event_loop() -> bool:
+    """Tell whether this thread runs an event loop, which must not wait."""
+    # Not imported for the question: without it there is no loop.
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -33,6 +33,8 @@ from group._errors import KeyTakenError, ShardTimeoutError
 from group._instance import LOOK_AGAIN
 from group._monitors import Add, Remove
 from group._reads import Reads
+from group._runner import Runner
+from group._running import in_event_loop
 from group._stream import EventStream
 from group._subscribers import StreamSubscriber, Subscriber
 from group._verbs import ATTEMPTS
@@ -74,10 +76,7 @@ class Watching(Reads, Writes):
             key, cluster, timeout, lambda: self.lookup(key, cluster=cluster)
         )
         if found is None:
-            raise Timeout(
-                f"nobody has registered {key!r} in {timeout:g} s; "
-                "is the node that does so linked? (see nodes())"
-            )
+            raise unregistered(key, timeout)
         return found
 
     def wait_for_member(
@@ -103,10 +102,8 @@ class Watching(Reads, Writes):
 
         found = self._wait(key, cluster, timeout, enough)
         if found is None:
-            raise Timeout(
-                f"group {key!r} has {self.member_count(key, cluster=cluster)} "
-                f"members after {timeout:g} s, not {count}"
-            )
+            here = self.member_count(key, cluster=cluster)
+            raise too_few_members(key, here, count, timeout)
         return found
 
     def get_or_start(
@@ -173,7 +170,7 @@ class Watching(Reads, Writes):
         asked: dict[int, int] = {}
         try:
             while not passed.done():
-                self._fence(number, asked, deadline)
+                ask_for_fence(self._instance.runners, number, asked, deadline)
                 _pause(passed, deadline)
             self._check_running()
         except Timeout:
@@ -240,9 +237,9 @@ class Watching(Reads, Writes):
     ) -> EventStream:
         """Return the events of a pattern as a stream, for a thread or a coroutine.
 
-        Use it with `with` or `async with`, and iterate it. Bounded: a reader that is
-        too slow is told `Lagged(missed)`, and the stream begins again with the rows
-        that are there.
+        Use it with `with` or `async with`, and iterate it; in a coroutine it never
+        blocks. Bounded: a reader that is too slow is told `Lagged(missed)`, and the
+        stream begins again with the rows that are there.
 
         Args:
             pattern: A key, a prefix that ends in "/", or `group.ALL`.
@@ -268,24 +265,17 @@ class Watching(Reads, Writes):
             runner.post(Subscribe(subscriber, place, checked))
         if snapshot:
             instance.restart(subscriber, [(place, checked)])
-        for runner in instance.runners:
-            # What happens after this call is in the stream.
-            runner.call(None, REQUEST_TIMEOUT)
+        if not in_event_loop():
+            # What happens after this call is in the stream. In a coroutine it is, too:
+            # what comes to a shard after this comes after the requests in its queue.
+            for runner in instance.runners:
+                runner.call(None, REQUEST_TIMEOUT)
         if instance.stopped.is_set():
             # The end may have come before it knew of this stream.
             stream.finish()
         return stream
 
     # Helpers
-
-    def _fence(self, number: int, asked: dict[int, int], deadline: float) -> None:
-        """Ask the shards to settle; those that crashed since they were asked, again."""
-        for runner in self._instance.runners:
-            life = runner.begun
-            if asked.get(runner.index) != life:
-                answer = runner.call(Settle(number), max(0.0, deadline - monotonic()))
-                if answer == DONE:
-                    asked[runner.index] = life
 
     def _unsubscribe(self, subscriber: StreamSubscriber) -> None:
         for runner in self._instance.runners:
@@ -343,10 +333,7 @@ class Watching(Reads, Writes):
         if found is not None:
             return found
         knock = _Knock()
-        runners = self._instance.runners
-        if not is_prefix(name):
-            shard = shard_of(place, name, len(runners))
-            runners = runners[shard : shard + 1]
+        runners = concerned(self._instance.runners, place, name)
         try:
             # Within the `try`: Ctrl-C must leave nobody behind that is told for ever.
             self._instance.waiting.add(knock.knocked)
@@ -373,3 +360,36 @@ def _pause(passed: Future[None], deadline: float) -> None:
     except Timeout:
         if monotonic() >= deadline:
             raise
+
+
+def ask_for_fence(
+    runners: list[Runner], number: int, asked: dict[int, int], deadline: float
+) -> None:
+    """Ask the shards to settle; those that crashed since they were asked, again."""
+    for runner in runners:
+        life = runner.begun
+        if asked.get(runner.index) != life:
+            answer = runner.call(Settle(number), max(0.0, deadline - monotonic()))
+            if answer == DONE:
+                asked[runner.index] = life
+
+
+def concerned(runners: list[Runner], cluster: str, key: str) -> list[Runner]:
+    """Return the shards that have a key, or some of the keys of a prefix."""
+    if is_prefix(key):
+        return runners
+    shard = shard_of(cluster, key, len(runners))
+    return runners[shard : shard + 1]
+
+
+def unregistered(key: str, timeout: float) -> Timeout:
+    """Say that a registration was waited for in vain."""
+    return Timeout(
+        f"nobody has registered {key!r} in {timeout:g} s; "
+        "is the node that does so linked? (see nodes())"
+    )
+
+
+def too_few_members(key: str, here: int, count: int, timeout: float) -> Timeout:
+    """Say that members were waited for in vain."""
+    return Timeout(f"group {key!r} has {here} members after {timeout:g} s, not {count}")

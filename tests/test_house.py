@@ -21,8 +21,12 @@ PACKAGES = ("actors", "transport", "group")
 SOCKET_FILES = {"transport/_io.py"}
 PYKKA_FILES = re.compile(r"actors/\w+\.py|transport/_ref\.py")
 CLOCK_FILES = {"actors/_clock.py", "transport/_clock.py", "group/_clock.py"}
-# Actors, the timer thread, and those who wait for plain actors; all else is an actor.
-THREAD_FILES = {"actors/_actor.py", "actors/_timers.py", "actors/_adopt.py"}
+# Actors, the timer thread, those who wait for plain actors, and those who wait for
+# coroutines, which must not be actors: what they call asks who the current one is.
+THREAD_FILES = {
+    *("actors/_actor.py", "actors/_timers.py", "actors/_adopt.py"),
+    "group/_helpers.py",
+}
 UNPICKLE_FILE = "transport/_objects.py"
 
 # What a pure file may not import: each is an input that must be an argument.
