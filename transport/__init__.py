@@ -30,6 +30,7 @@ from transport._progress import Peer
 from transport._ref import RemoteActorRef
 from transport._sender import LinkFullError
 from transport._tls import TLS
+from transport._troubles import Trouble
 from transport._watchers import NodeLost, NodeUp
 
 __all__ = [
@@ -61,5 +62,6 @@ __all__ = [
     "RemoteError",
     "State",
     "TransportError",
+    "Trouble",
     "VersionError",
 ]

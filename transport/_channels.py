@@ -164,6 +164,7 @@ class Channels:
     def _closed(self, channel: Channel) -> None:
         if self._by_gid.pop(channel.gid, None) is None:
             return
+        self._complaints.troubles.clear_channel(channel.name)
         channel.up.clear()
         for link in self._links.values():
             link.accepted.discard(channel.gid)
@@ -183,6 +184,7 @@ class Channels:
     def link_lost(self, link: Link) -> None:
         """Tell the channels that were up on it."""
         self._links.pop(link.token, None)
+        self._complaints.troubles.clear("channel", _name(link))
         for channel in list(link.bound.values()):
             self._down(channel, link)
 
@@ -219,7 +221,9 @@ class Channels:
 
     def on_close(self, link: Link, gid: int) -> None:
         """The peer's channel has ended."""
-        link.offers.pop(gid, None)
+        offer = link.offers.pop(gid, None)
+        if offer is not None:
+            self._complaints.troubles.clear("channel", _name(link), offer.name)
         channel = link.bound.pop(gid, None)
         if channel is None or link.node is None:
             return
@@ -309,6 +313,9 @@ class Channels:
             kind=channel.kind,
             name=channel.name,
             by=by,
+        )
+        self._complaints.troubles.note(
+            "channel", _name(link), text, text, channel=channel.name, standing=True
         )
 
 

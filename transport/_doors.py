@@ -72,6 +72,8 @@ class Doors:
         self._listener: io.Socket | None = None
         self._accept_at: float | None = None
         self.wanted: set[str] = set()
+        # What the name service has given, and for which name.
+        self._found: dict[str, str] = {}
         self.resolve: Callable[[str], None] = lambda _address: None
 
     def attach(self, board: Board, exchange: Exchange, progress: Progress) -> None:
@@ -138,6 +140,7 @@ class Doors:
         self._complaints.warn(
             "connection_refused", source=host, reason=reason, address=where, words=text
         )
+        self._complaints.troubles.note("call", host, reason, f"{where}: {text}")
 
     # -- dialling
 
@@ -196,13 +199,27 @@ class Doors:
         elif code != "race":
             failures = {**self._progress.failures, address: text}
             self._progress.note(lambda p: setattr(p, "failures", failures))
-        said = words.cannot_join(address, code, text, self._config.cookie_from)
-        if address in self.wanted and code not in QUIET:
+        name = self._found.get(address, "")
+        said = words.cannot_join(address, code, text, self._config.cookie_from, name)
+        told = (address in self.wanted or name) and code not in QUIET
+        if told:
             self._complaints.warn(
                 "cannot_join", source=address, reason=code or text, words=said
             )
         else:
             log.debug("cannot_join", node=self._config.name, words=said)
+        if told or (code == "self" and address in self.wanted):
+            self._complaints.troubles.note(
+                "dial", address, code or text, said, standing=code == "self"
+            )
+
+    def discovered(self, name: str, found: Sequence[str]) -> None:
+        """Note which addresses a name has now: it is said if one cannot be joined."""
+        gone = [a for a, of in self._found.items() if of == name and a not in found]
+        for address in gone:
+            del self._found[address]
+            self._complaints.troubles.clear("dial", address)
+        self._found.update(dict.fromkeys(found, name))
 
     # -- what becomes of them
 
@@ -235,6 +252,7 @@ class Doors:
         if link.dialled is not None:
             self._dials.pop(link.dialled, None)
             self._complaints.forget(link.dialled)
+            self._complaints.troubles.clear("dial", link.dialled)
 
     def failed(self, link: Link, error: WireError) -> None:
         """Before it was open, a peer did something that ends its connection."""

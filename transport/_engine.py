@@ -23,6 +23,7 @@ from transport._pings import Pings
 from transport._progress import Peer, Progress
 from transport._switchboard import Switchboard
 from transport._tree import NodeSupervisor, Parts, Poll
+from transport._troubles import Trouble
 from transport._watchers import NodeWatchers
 
 
@@ -39,7 +40,7 @@ class Engine:
         self.address = self._own_address()
         self._loop = io.Loop()
         complaints = Complaints(config.name)
-        self._exchange = Exchange(self._settings(), progress)
+        self._exchange = Exchange(self._settings(), progress, complaints.troubles)
         self._doors = Doors(config, self.me, self.address, self._loop, complaints)
         self.channels = Channels(self._loop, complaints)
         self._complaints = complaints
@@ -140,6 +141,8 @@ class Engine:
         ago = clock.wall() - clock.monotonic()
         found = []
         for peer in self._exchange.peers():
+            if peer.hidden:
+                continue
             link = self.link_to(peer.node)
             ready = None if link is None else link.ready
             found.append(
@@ -154,6 +157,14 @@ class Engine:
                 )
             )
         return found
+
+    def troubles(self) -> list[Trouble]:
+        """Return what keeps nodes apart, but for those that have met by another way."""
+        linked = {
+            peer.address for peer in self._exchange.peers() if peer.token is not None
+        }
+        found = self._complaints.troubles.current()
+        return [each for each in found if each.channel or each.source not in linked]
 
     # -- the end
 

@@ -15,10 +15,13 @@ from transport._link import Link
 from transport._links import Traffic
 from transport._log import log
 from transport._progress import Progress
+from transport._troubles import Troubles
 
 # PEERS frames stay far below the limit of a frame.
 HINTS_A_FRAME = 512
 MAX_CAUSES = 1024
+# Refusals that last as long as somebody does nothing about them.
+TOLD = {"name_in_use", "full", "quarantined"}
 
 Saying = effects.SayBye | effects.Beat | effects.Probe | effects.SendPeers
 OnLink = effects.Proceed | effects.Accept | effects.Reject | effects.Close | Saying
@@ -47,11 +50,14 @@ class Exchange:
     `links` and `by_node` may be read, by key, from any thread.
     """
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self, settings: Settings, progress: Progress, troubles: Troubles
+    ) -> None:
         jitter = random.SystemRandom().random
         self.me = settings.me
         self._mesh = Mesh(settings, clock.monotonic(), jitter)
         self._progress = progress
+        self._troubles = troubles
         self._news: deque[Message] = deque()
         self._busy = False
         self._changed = False
@@ -113,14 +119,14 @@ class Exchange:
         match effect:
             case effects.Dial(address):
                 self._doors.dial(address)
-            case effects.PeerUp(node):
-                self._peer_up(node)
+            case effects.PeerUp(node, hidden):
+                self._peer_up(node, hidden=hidden)
             case effects.LinkUp(token, node):
                 self._link_up(token, node)
             case effects.LinkDown(token, node, reason):
                 self._link_down(token, node, reason)
-            case effects.PeerDown(node, cause):
-                self._peer_down(node, cause)
+            case effects.PeerDown(node, cause, hidden):
+                self._peer_down(node, cause, hidden=hidden)
             case effects.Paused() | effects.Quarantined():
                 self._warn(effect)
             case effects.NameInUse(text):
@@ -160,6 +166,9 @@ class Exchange:
 
     def _reject(self, link: Link, code: str, text: str) -> None:
         log.debug("link_rejected", node=self.me, peer=link.node, code=code, words=text)
+        if link.node is not None and code in TOLD:
+            said = f"{link.node.name}: {text}"
+            self._troubles.note("call", link.where[0], code, said)
         link.session.reject(code, text)
         link.flush()
         self._close(link)
@@ -169,7 +178,11 @@ class Exchange:
         link.outbox.pump()
         link.close()
 
-    def _peer_up(self, node: NodeId) -> None:
+    def _peer_up(self, node: NodeId, *, hidden: bool) -> None:
+        if hidden:
+            # Somebody looks in; it is no node of the cluster.
+            log.debug("hidden_node_up", node=self.me, peer=node)
+            return
         log.info("node_up", node=self.me, peer=node)
         self._watchers.up(node)
 
@@ -190,17 +203,26 @@ class Exchange:
             self.proven[token] = link
         self._changed = True
         self._cause(node, reason)
-        log.info("link_lost", node=self.me, peer=node, reason=reason)
+        say = log.debug if self._hides(node) else log.info
+        say("link_lost", node=self.me, peer=node, reason=reason)
         self._channels.link_lost(link)
         self._traffic.node_suspect(node, reason)
 
-    def _peer_down(self, node: NodeId, cause: str) -> None:
+    def _peer_down(self, node: NodeId, cause: str, *, hidden: bool) -> None:
         self._changed = True
         self._cause(node, cause)
-        log.info("node_down", node=self.me, peer=node, cause=cause)
         self._channels.peer_down(node, cause)
         self._traffic.node_down(node, cause)
+        if hidden:
+            log.debug("hidden_node_down", node=self.me, peer=node, cause=cause)
+            del self._progress.causes[node]
+            return
+        log.info("node_down", node=self.me, peer=node, cause=cause)
         self._watchers.lost(node, cause)
+
+    def _hides(self, node: NodeId) -> bool:
+        peer = self._mesh.peer(node.name)
+        return peer is not None and peer.node == node and peer.hidden
 
     def _cause(self, node: NodeId, cause: str) -> None:
         causes = self._progress.causes
@@ -231,4 +253,10 @@ class Exchange:
     def _publish(self) -> None:
         self._changed = False
         linked = {node.name: node for node in self.by_node}
-        self._progress.note(lambda p: setattr(p, "linked", linked))
+        hidden = {peer.node for peer in self._mesh.peers() if peer.hidden}
+        visible = sum(node not in hidden for node in self.by_node)
+
+        def publish(progress: Progress) -> None:
+            progress.linked, progress.visible = linked, visible
+
+        self._progress.note(publish)

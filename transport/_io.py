@@ -238,11 +238,18 @@ def tune(sock: Socket, lease: float) -> None:
 def resolve(host: str, port: int) -> list[tuple[str, int]]:
     """Ask the name service; blocks, so never on the I/O thread.
 
+    Returns:
+        Every address of the name, of both kinds, each once.
+
     Raises:
         OSError: No answer.
     """
-    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(str(info[4][0]), port) for info in infos]
+    try:
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        # A label that is empty or too long for the name service.
+        raise socket.gaierror(socket.EAI_NONAME, "not a legal host name") from error
+    return [(host, port) for host in dict.fromkeys(str(info[4][0]) for info in infos)]
 
 
 def address_of(sock: Socket) -> tuple[str, int]:

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 import structlog
 
 from transport import _clock as clock
+from transport._troubles import Troubles
 
 # The same complaint about the same peer is made once in this time.
 QUIET = 60.0
@@ -49,9 +50,14 @@ log = cast(
 
 
 class Complaints:
-    """Warnings, at most one per (source, reason) and minute. Any thread."""
+    """Warnings, at most one per (source, reason) and minute. Any thread.
+
+    Attributes:
+        troubles: Those that keep nodes apart, for whoever asks later.
+    """
 
     def __init__(self, node: str) -> None:
+        self.troubles = Troubles()
         self._node = node
         self._said: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()

@@ -23,6 +23,7 @@ from transport._options import NodeOptions, check_names
 from transport._progress import Peer, Progress
 from transport._ref import RemoteActorRef
 from transport._traffic import ActorTraffic
+from transport._troubles import Trouble
 from transport._watchers import NodeWatchers
 
 # How long a start waits for its joins when nobody asked it to.
@@ -88,7 +89,7 @@ class Node:
         need = options.require_peers
 
         def reached(progress: Progress) -> bool:
-            if progress.name_in_use or len(progress.linked) >= max(need, 1):
+            if progress.name_in_use or progress.visible >= max(need, 1):
                 return True
             return not need and progress.failures.keys() >= set(joins)
 
@@ -100,13 +101,13 @@ class Node:
             self._progress.wait(reached, options.join_timeout)
         if self._progress.name_in_use:
             raise NodeNameInUseError(self._progress.name_in_use)
-        if len(self._progress.linked) < need:
+        if self._progress.visible < need:
             raise JoinTimeoutError(self._unreached())
 
     def _unreached(self) -> str:
         failures = self._progress.failures
         tried = [f"{a} {failures.get(a, 'gave no answer')}" for a in self._config.join]
-        reached = len(self._progress.linked) or "no"
+        reached = self._progress.visible or "no"
         return (
             f"{reached} peer reached in {self._config.options.join_timeout:g} s: "
             f"{', '.join(tried) or 'join= is empty'}"
@@ -150,9 +151,20 @@ class Node:
     # -- peers
 
     def peers(self) -> list[Peer]:
-        """Return the other nodes, also those that are suspect or were lost lately."""
+        """Return the other nodes, also those that are suspect or were lost lately.
+
+        Not those that hide: they only look in.
+        """
         self._check_process()
         return self._engine.peers()
+
+    def troubles(self) -> list[Trouble]:
+        """Return why peers that should be linked are not: what the log has said of it.
+
+        Those of the last minute, and those that stand; one is gone when it is mended.
+        """
+        self._check_process()
+        return self._engine.troubles()
 
     def ping(self, name: str, timeout: float = 5.0) -> float:
         """Return the seconds of a round trip.
@@ -199,14 +211,14 @@ class Node:
         self._watchers.add(current())
 
     def wait_peers(self, n: int, timeout: float) -> None:
-        """Return when at least `n` peers are linked.
+        """Return when at least `n` peers are linked, not counting those that hide.
 
         Raises:
             JoinTimeoutError: They were not in time.
         """
         self._check_process()
-        if not self._progress.wait(lambda p: len(p.linked) >= n, timeout):
-            found = len(self._progress.linked)
+        if not self._progress.wait(lambda p: p.visible >= n, timeout):
+            found = self._progress.visible
             raise JoinTimeoutError(f"{found} of {n} peers linked in {timeout:g} s")
 
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:

@@ -28,7 +28,8 @@ class NodeOptions(TypedDict, total=False):
         heartbeat: Between two signs of life; 1.
         lease: Silence after which a link is cut, at least three heartbeats; 5.
         grace: How long a peer without a link may take to come back; 2.
-        hidden: Others do not speak of this node, nor it of them.
+        hidden: Only look in: no peer lists this node, counts it, speaks of it or to it
+            of others. Its lease need not be theirs; the longer of two holds.
         insecure: No cookie; loopback addresses only.
         allow_plaintext_network: Links over a network may be read by it.
         allow_pickle: Whether messages may carry any picklable object.

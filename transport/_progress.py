@@ -39,6 +39,8 @@ class Progress:
         self._changed = threading.Condition()
         # Replaced whole, never changed: readers take what is there.
         self.linked: dict[str, NodeId] = {}
+        # How many of those do not hide.
+        self.visible = 0
         self.causes: dict[NodeId, str] = {}
         self.failures: dict[str, str] = {}
         self.name_refused = False

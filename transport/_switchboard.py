@@ -121,7 +121,12 @@ class Switchboard:
                 self._doors.asked(link)
                 self._exchange.happened(
                     messages.Asked(
-                        token, node, ready.advertise, ready.hidden, ready.prev_token
+                        token,
+                        node,
+                        ready.advertise,
+                        ready.hidden,
+                        ready.prev_token,
+                        ready.lease_ms / 1000,
                     )
                 )
             case Opened(node, token, ready):
@@ -129,7 +134,12 @@ class Switchboard:
                 self._doors.answered(link)
                 self._exchange.happened(
                     messages.Answered(
-                        token, link.dialled or "", node, ready.advertise, ready.hidden
+                        token,
+                        link.dialled or "",
+                        node,
+                        ready.advertise,
+                        ready.hidden,
+                        ready.lease_ms / 1000,
                     )
                 )
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from actors import Actor, ActorRef, ChildSpec, Supervisor, child, tell_after
+from actors import Actor, ActorRef, ChildSpec, Supervisor, Timer, child, tell_after
 from transport import _io as io
+from transport import _words as words
 from transport._core import addresses, messages
 from transport._doors import Doors
 from transport._exchange import Exchange
@@ -77,11 +78,16 @@ def start_link_io(parts: Parts) -> ActorRef[LinkIO]:
 
 
 class Discovery(Actor):
-    """Asks the name service, which may take its time."""
+    """Asks the name service, which may take its time.
+
+    What it finds is dialled, by and by. What it does not find any more is left as it
+    is: a name service that fails, or forgets, ends no link.
+    """
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
         self._parts = parts
+        self._next: dict[str, Timer] = {}
 
     def on_start(self) -> None:
         """Take over from the one before, if there was one."""
@@ -103,25 +109,42 @@ class Discovery(Actor):
                 self._parts.loop.call(resolved)
             case Poll(address):
                 self._poll(address)
-                tell_after(self.actor_ref, self._parts.dns_interval, Poll(address))
+                self._poll_later(address)
             case _:
                 pass
 
+    def _poll_later(self, address: str) -> None:
+        # Asked for a second time, a name is not looked up twice as often.
+        before = self._next.get(address)
+        if before is not None:
+            before.cancel()
+        interval = self._parts.dns_interval
+        self._next[address] = tell_after(self.actor_ref, interval, Poll(address))
+
     def _poll(self, address: str) -> None:
+        parts = self._parts
         found, text = self._look_up(address.removeprefix(addresses.DNS))
         if not found:
-            self._parts.complaints.warn(
-                "name_not_resolved", source=address, reason=text
+            said = words.not_found(address, text)
+            parts.complaints.warn(
+                "name_not_resolved", source=address, reason=text, words=said
             )
-        for host, port in found:
-            join = messages.Join(addresses.unite(host, port), lasting=False)
-            self._parts.loop.call(partial(self._parts.exchange.happened, join))
+            parts.complaints.troubles.note("lookup", address, text, said)
+            return
+        parts.complaints.forget(address)
+        parts.complaints.troubles.clear("lookup", address)
+        reached = [addresses.unite(host, port) for host, port in found]
+        parts.loop.call(partial(parts.doors.discovered, address, reached))
+        for each in reached:
+            join = messages.Join(each, lasting=False)
+            parts.loop.call(partial(parts.exchange.happened, join))
 
     def _look_up(self, address: str) -> tuple[list[io.Where], str]:
         try:
-            return io.resolve(*addresses.split(address)), ""
+            found = io.resolve(*addresses.split(address))
         except OSError as error:
             return [], io.words(error)
+        return found, "" if found else "it has no address"
 
 
 class NodeSupervisor(Supervisor):

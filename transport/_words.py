@@ -3,10 +3,22 @@
 from transport._core.errors import AuthError, ProtocolError, WireError
 
 
-def cannot_join(address: str, code: str, text: str, cookie_from: str) -> str:
-    """Say why a dial did not lead to a link, and what to do about it."""
-    start = f"cannot join {address}: "
+def cannot_join(
+    address: str, code: str, text: str, cookie_from: str, name: str = ""
+) -> str:
+    """Say why a dial did not lead to a link, and what to do about it.
+
+    Args:
+        address: What was dialled.
+        code: A word for the reason; "" when there is none.
+        text: What the peer or the system said.
+        cookie_from: Where our cookie is from.
+        name: The dns:// address that led there, if one did.
+    """
+    start = f"cannot join {address}{f' (found by {name})' if name else ''}: "
     match code:
+        case "self":
+            return f"{start}that is this node itself, so it is left out"
         case "auth":
             return (
                 f"{start}cookie differs (ours from {cookie_from}). "
@@ -21,6 +33,11 @@ def cannot_join(address: str, code: str, text: str, cookie_from: str) -> str:
             return f"{start}{text} (will keep trying)"
         case _:
             return f"{start}REJECT {text}"
+
+
+def not_found(name: str, text: str) -> str:
+    """Say that a name of the name service leads nowhere now."""
+    return f"cannot look up {name}: {text} (will keep trying; links stay as they are)"
 
 
 def ended(error: WireError) -> str:

@@ -111,7 +111,7 @@ def test_other_parameters_of_the_link_are_named_with_both_values(
     there: int,
     here: int,
 ) -> None:
-    ready = msgspec.structs.replace(READY, **{field: there})
+    ready = msgspec.structs.replace(READY, hidden=False, **{field: there})
 
     error = refusal(caller(victim, ready=ready))
 

@@ -345,11 +345,49 @@ def test_a_hidden_node_is_not_spoken_of_and_follows_no_hints() -> None:
     hidden = msg.Asked(101, node_id("h"), B, hidden=True, prev_token=0)
 
     told = made.step(hidden, 0.1)
+    later = made.step(asked("b", 102, address=C), 0.2)
     shy = mesh("h", hidden=True)
     shy.step(asked("a", 100), 0.0)
 
-    assert only(fx.SendPeers, told) == [fx.SendPeers(101, (("a", A),))]
+    assert only(fx.SendPeers, told) == []
+    assert only(fx.SendPeers, later) == [
+        fx.SendPeers(102, (("a", A),)),
+        fx.SendPeers(100, (("b", C),)),
+    ]
     assert shy.step(msg.GotPeers(100, (("c", C),)), 0.1) == []
+
+
+def test_a_hidden_node_is_told_apart_not_dialled_and_forgotten() -> None:
+    made = mesh()
+    hidden = msg.Asked(101, node_id("h"), B, hidden=True, prev_token=0)
+
+    up = made.step(hidden, 0.0)
+    lost = made.step(msg.Lost(101, "closed"), 0.5)
+    gone = ticked(made, 4.0, start=0.5)
+
+    assert fx.PeerUp(node_id("h"), hidden=True) in up
+    assert only(fx.Dial, [*lost, *gone]) == []
+    assert only(fx.PeerDown, gone) == [fx.PeerDown(node_id("h"), "closed", hidden=True)]
+    assert made.peers() == []
+
+
+def test_the_longer_lease_of_two_holds() -> None:
+    made = mesh()
+    made.step(
+        msg.Asked(101, node_id("h"), B, hidden=True, prev_token=0, lease=9.0), 0.0
+    )
+    made.step(
+        msg.Asked(102, node_id("i"), C, hidden=True, prev_token=0, lease=1.0), 0.0
+    )
+
+    early, late = ticked(made, 8.5), ticked(made, 10.0, start=8.5)
+
+    assert only(fx.LinkDown, early) == [
+        fx.LinkDown(102, node_id("i"), "no sign of life for 5 s")
+    ]
+    assert only(fx.LinkDown, late) == [
+        fx.LinkDown(101, node_id("h"), "no sign of life for 9 s")
+    ]
 
 
 def test_links_have_a_limit() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from actors import exit, mailbox
+from actors import Timeout, exit, mailbox
 from tests.conftest import Eventually
 from tests.transport.strangers import SECRET, Impostor, frozen, warnings
 from transport import (
@@ -207,9 +207,47 @@ def test_a_hidden_node_is_known_to_its_peer_alone(
         Node.start("b", cookie=SECRET, join=a.address) as b,
         Node.start("h", cookie=SECRET, join=a.address, hidden=True) as h,
     ):
-        eventually(lambda: names(a) == ["b", "h"])
         assert names(h) == ["a"]
+        eventually(lambda: names(a) == ["b"])
         assert names(b) == ["a"]
+        assert h.ping("a", timeout=5) > 0
+
+
+def test_a_hidden_node_is_not_counted_and_leaves_no_trace(
+    a: Node, eventually: Eventually
+) -> None:
+    with mailbox() as me, Node.start("b", cookie=SECRET, join=a.address) as b:
+        a.wait_peers(1, 5)
+        a.monitor_nodes()
+        for _ in range(3):
+            with Node.start("h", cookie=SECRET, join=a.address, hidden=True) as h:
+                eventually(lambda: a.linked_id("h"))
+                with pytest.raises(JoinTimeoutError, match="1 of 2 peers"):
+                    a.wait_peers(2, 0.01)
+                assert h.linked_id("a") == a.id
+        mesh = a._engine._exchange._mesh
+
+        eventually(lambda: [peer.node.name for peer in mesh.peers()] == ["b"])
+        assert list(mesh._routes._routes) == [b.address]
+        assert [node.name for node in a._progress.causes] == []
+        with pytest.raises(Timeout):
+            me.receive(timeout=0)
+
+
+@pytest.mark.parametrize("lease", [0.5, 30.0])
+def test_a_hidden_node_need_not_know_the_lease(
+    eventually: Eventually, lease: float
+) -> None:
+    with (
+        Node.start("a", cookie=SECRET, heartbeat=lease / 5, lease=lease) as a,
+        Node.start("h", cookie=SECRET, join=a.address, hidden=True) as h,
+    ):
+        eventually(lambda: a.linked_id("h"))
+        links = [node._engine.link_to(other.id) for node, other in ((a, h), (h, a))]
+        longest = [peer.lease for n in (a, h) for peer in n._engine._exchange.peers()]
+
+        assert None not in links
+        assert longest == [max(lease, 5.0)] * 2
 
 
 def test_insecure_nodes_link_with_each_other_only(

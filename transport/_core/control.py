@@ -28,7 +28,10 @@ class _Message(
 
 
 class Ready(_Message, frozen=True):
-    """The parameters of a link. Codec, heartbeat and lease must be equal."""
+    """The parameters of a link.
+
+    Codec, heartbeat and lease must be equal, the last two not where one end hides.
+    """
 
     codec: U32
     heartbeat_ms: Millis

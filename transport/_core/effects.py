@@ -80,6 +80,7 @@ class PeerUp:
     """A node that was not known, or was down, is linked. LinkUp follows."""
 
     node: NodeId
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class PeerDown:
 
     node: NodeId
     cause: str
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

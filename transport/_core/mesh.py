@@ -240,29 +240,32 @@ class Mesh:
             peer = Peer(node, message.address, message.hidden, State.DOWN, now)
             self._peers[node.name] = peer
         if peer.state is State.DOWN:
-            self._out.append(effects.PeerUp(node))
+            self._out.append(effects.PeerUp(node, message.hidden))
         if peer.state is not State.UP:
             peer.state, peer.since = State.UP, now
         peer.token = peer.last_token = token
         peer.address, peer.hidden = message.address, message.hidden
+        peer.lease = max(self._settings.lease, message.lease)
         peer.heard_at, peer.probe_ends = now, None
         peer.dialled_here = dialled_here
         self._linked[token] = peer
         self._ever_linked = True
-        self._routes.learn(node.name, message.address, now)
+        if not peer.hidden:
+            # Who hides comes by itself, or not at all.
+            self._routes.learn(node.name, message.address, now)
         self._out.append(effects.LinkUp(token, node))
         self._gossip(peer)
 
     def _gossip(self, newcomer: Peer) -> None:
         hints = [_hint(peer) for peer in self._linked.values() if peer is not newcomer]
         known = tuple(hint for hint in hints if hint is not None)
-        if known and newcomer.token is not None:
+        if known and newcomer.token is not None and not newcomer.hidden:
             self._out.append(effects.SendPeers(newcomer.token, known))
         news = _hint(newcomer)
         if news is None:
             return
         for token, peer in self._linked.items():
-            if peer is not newcomer:
+            if peer is not newcomer and not peer.hidden:
                 self._out.append(effects.SendPeers(token, (news,)))
 
     def _unlink(self, peer: Peer, reason: str, now: float) -> int:
@@ -283,7 +286,7 @@ class Mesh:
         if peer.state is State.DOWN:
             return
         peer.state, peer.cause, peer.since = State.DOWN, cause, now
-        self._out.append(effects.PeerDown(peer.node, cause))
+        self._out.append(effects.PeerDown(peer.node, cause, peer.hidden))
 
     def _on_lost(self, message: messages.Lost, now: float) -> None:
         peer = self._linked.get(message.token)
@@ -356,12 +359,17 @@ class Mesh:
                 self._judge_linked(peer, now)
             elif peer.state is State.SUSPECT and now >= peer.grace_ends:
                 self._down(peer, peer.cause, now)
-            elif peer.state is State.DOWN and now - peer.since > _REMEMBER_DOWN:
+            elif peer.state is State.DOWN and self._forgettable(peer, now):
                 del self._peers[peer.node.name]
 
+    def _forgettable(self, peer: Peer, now: float) -> bool:
+        if peer.hidden:
+            return not peer.barred(peer.node, now)
+        return now - peer.since > _REMEMBER_DOWN
+
     def _judge_linked(self, peer: Peer, now: float) -> None:
-        if now - peer.heard_at > self._settings.lease:
-            self._drop(peer, f"no sign of life for {self._settings.lease:g} s", now)
+        if now - peer.heard_at > peer.lease:
+            self._drop(peer, f"no sign of life for {peer.lease:g} s", now)
         elif peer.probe_ends is not None and now > peer.probe_ends:
             self._drop(peer, "no answer to a ping", now)
 

@@ -71,6 +71,7 @@ class Answered:
     node: NodeId
     address: str
     hidden: bool
+    lease: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Asked:
     address: str
     hidden: bool
     prev_token: int
+    lease: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,13 +30,18 @@ class Settings:
 
 @dataclass(slots=True)
 class Peer:
-    """One life of another node. Written by the mesh alone; `token` is None unlinked."""
+    """One life of another node. Written by the mesh alone.
+
+    `token` is None unlinked. `lease` is the longer of the two: they differ only where
+    one end hides, and who only looks need not know what the others have agreed on.
+    """
 
     node: NodeId
     address: str
     hidden: bool
     state: State
     since: float
+    lease: float = 0.0
     token: int | None = None
     last_token: int = 0
     dialled_here: bool = False

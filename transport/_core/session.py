@@ -188,7 +188,10 @@ class Session:
 
     def _agree(self, theirs: Ready) -> None:
         """Check the parameters that must be equal at both ends."""
-        for field in ("codec", "heartbeat_ms", "lease_ms"):
+        hides = self._mine.hidden or theirs.hidden
+        # Who only looks need not know what the others have agreed on.
+        timing = () if hides else ("heartbeat_ms", "lease_ms")
+        for field in ("codec", *timing):
             here, there = getattr(self._mine, field), getattr(theirs, field)
             if here != there:
                 text = f"config: {field} {there} at the peer, {here} here"
