@@ -3,6 +3,7 @@
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 
 from actors._actor import Actor
+from actors._census import Census, Living, census
 from actors._children import Child, Counts
 from actors._current import current
 from actors._dynamic import DynamicSupervisor
@@ -54,6 +55,7 @@ __all__ = [
     "AnyRef",
     "Branch",
     "Cancel",
+    "Census",
     "Child",
     "ChildError",
     "ChildSpec",
@@ -67,6 +69,7 @@ __all__ = [
     "Exit",
     "ForeignRef",
     "Future",
+    "Living",
     "Mailbox",
     "MaxChildrenError",
     "MonitorRef",
@@ -88,6 +91,7 @@ __all__ = [
     "at_exit",
     "await_ready",
     "by_actor_id",
+    "census",
     "check_childspecs",
     "child",
     "class_name",

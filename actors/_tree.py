@@ -133,7 +133,7 @@ def _root(ref: AnyRef) -> Branch:
         class_name=class_name(ref),
         ref=ref,
         state="running" if ref.is_alive() else "down",
-        mailbox=_waiting(ref),
+        mailbox=waiting(ref),
         children=_below(ref),
     )
 
@@ -154,13 +154,14 @@ def _child(record: Record) -> Branch:
         state=shown.state,
         restarts=record.restarts,
         last_reason=record.last_reason,
-        mailbox=0 if ref is None else _waiting(ref),
+        mailbox=0 if ref is None else waiting(ref),
         zombies=record.zombies,
         children=() if ref is None else _below(ref),
     )
 
 
-def _waiting(ref: AnyRef) -> int:
+def waiting(ref: AnyRef) -> int:
+    """Return how many messages wait for an actor, about; 0 for a dead one."""
     if not ref.is_alive():
         return 0
     inbox: object = ref.actor_inbox

@@ -36,6 +36,7 @@ from group._core.requests import (
 from group._core.rows import Row
 from group._core.shard import Shard
 from group._core.tables import Tables
+from group._departed import Departed
 from group._desk import DirectoryDesk
 from group._effects import Effects
 from group._errors import InvalidClusterError, StoppedError
@@ -89,6 +90,7 @@ class Instance:
         self.directory = DirectoryDesk(self.store.directory, self.runners, self.effects)
         self.fences = Fences(config.shards)
         self.leases = Leases()
+        self.departed = Departed()
         self.streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
         # Of callers that wait for a row: set when they should look again.
         self.waiting: set[Waiter] = set()

@@ -1,9 +1,11 @@
 """The verbs for people who operate a group: status, explain, log_level."""
 
+from actors import census
 from group._clock import monotonic, wall_ms
 from group._core.config import check_log_level
 from group._core.keys import check_cluster, check_key, matches, shard_of
 from group._core.rows import Row
+from group._counting import count, rows_of
 from group._reads import Reads
 from group._status import (
     ClaimRow,
@@ -15,13 +17,20 @@ from group._status import (
 )
 from group._status import State as StateWord
 from group._version import VERSION
-from transport import State
+from group._words import duration
+from transport import NodeId, State, Trouble
 
 _STATES: dict[State, StateWord] = {
     State.UP: "up",
     State.SUSPECT: "suspect",
     State.DOWN: "down",
 }
+
+
+def _told(trouble: Trouble) -> str:
+    times = f"{trouble.count} times, last" if trouble.count > 1 else "once,"
+    ago = duration(wall_ms() / 1000 - trouble.last)
+    return f"{trouble.words} ({times} {ago} ago)"
 
 
 class Operating(Reads):
@@ -59,13 +68,14 @@ class Operating(Reads):
                 for group in list(view.groups.values())
             ),
             conflicts=instance.conflicts,
-            nodes=(self._own_row(), *self._peer_rows()),
+            nodes=(self._own_row(), *self._peer_rows(), *self._gone_rows()),
             shards=tuple(
                 self._shard_row(index) for index in range(len(instance.runners))
             ),
             clusters=tuple(
                 self._cluster_row(name) for name in list(instance.store.views)
             ),
+            refused=self._refused(),
             counters=counters,
         )
 
@@ -121,7 +131,7 @@ class Operating(Reads):
 
     def _own_row(self) -> NodeRow:
         instance = self._instance
-        keys, members = self._counts(instance.node.name)
+        keys, members = self._counts(instance.me)
         return NodeRow(
             name=instance.node.name,
             address=instance.node.address,
@@ -129,17 +139,20 @@ class Operating(Reads):
             since=monotonic() - instance.started_at,
             keys=keys,
             members=members,
+            actors=len(census().actors),
             queue=sum(runner.waiting for runner in instance.runners),
             version=VERSION,
         )
 
     def _peer_rows(self) -> list[NodeRow]:
         rows = []
-        running = set(self._instance.directory.nodes(None))
+        running = self._instance.store.directory.peers.copy()
         for peer in self._instance.node.peers():
             if peer.name not in running:
                 continue
-            keys, members = self._counts(peer.name)
+            node = running[peer.name].node
+            keys, members = self._counts(node)
+            up = peer.state is State.UP
             rows.append(
                 NodeRow(
                     name=peer.name,
@@ -151,35 +164,46 @@ class Operating(Reads):
                     queue=peer.queued,
                     rtt=peer.rtt,
                     version=peer.version or "-",
+                    cause=None if up else self._instance.node.down_cause(node),
                 )
             )
-        return rows
+        return sorted(rows, key=lambda row: row.name)
 
-    def _counts(self, node: str) -> tuple[int, int]:
+    def _gone_rows(self) -> list[NodeRow]:
+        now = monotonic()
+        return [
+            NodeRow(
+                name=gone.name,
+                address=gone.address,
+                state="down",
+                since=now - gone.at,
+                keys=gone.keys,
+                members=gone.members,
+                cause=gone.cause,
+            )
+            for gone in self._instance.departed.recent()
+        ]
+
+    def _refused(self) -> tuple[str, ...]:
+        name = self._instance.config.name
+        found = self._instance.node.troubles()
+        return tuple(_told(each) for each in found if each.channel in ("", name))
+
+    def _counts(self, node: NodeId) -> tuple[int, int]:
         """Count the rows that a node owns."""
-        keys = members = 0
-        for view in list(self._instance.store.views.values()):
-            rows = list(view.registry.values())
-            keys += sum(row.origin.name == node for row in rows)
-            for group in list(view.groups.values()):
-                members += sum(row.origin.name == node for row in group.snapshot())
-        return keys, members
+        tables = self._instance.store.tables
+        return count([each for shard in tables for each in rows_of(shard, node)])
 
     def _shard_row(self, index: int) -> ShardRow:
         instance = self._instance
-        keys = members = 0
-        for cluster, view in instance.store.views.copy().items():
-            owns = instance.store.tables[index].owns
-            keys += sum(owns(cluster, key) for key in list(view.registry))
-            members += sum(
-                len(group.rows)
-                for key, group in view.groups.copy().items()
-                if owns(cluster, key)
-            )
+        tables = instance.store.tables[index]
+        keys, members = count(rows_of(tables))
+        # A key that two nodes claim is one key.
+        contested = tables.contested.copy().values()
         runner = instance.runners[index]
         return ShardRow(
             shard=index,
-            keys=keys,
+            keys=keys - sum(len(claims) - 1 for claims in contested),
             members=members,
             queue=runner.waiting,
             restarts=max(0, runner.begun - 1),

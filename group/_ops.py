@@ -1,22 +1,33 @@
-"""The actor that `groupctl` asks: it reads, and changes nothing.
-
-Questions and answers are plain tuples, so that the two programs need no common class.
-"""
+"""The actor that `groupctl` asks. Questions and answers are plain tuples."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal
 
-from actors import Actor, ActorError, class_name, is_ref, register_name, tree
-from group._core.events import Entry
+from actors import (
+    Actor,
+    ActorDeadError,
+    ActorError,
+    AnyRef,
+    Down,
+    Timeout,
+    is_ref,
+    monitor,
+    register_name,
+    tell_after,
+)
+from group._answers import Answer, Answers, strange
+from group._clock import monotonic
 from group._errors import GroupError
 from group._instance import Instance
-from group._operating import Operating
+from group._relay import Relay
 
-Answer = tuple[Literal["found", "nothing", "wrong"], str, object]
-"""Whether there is something, how people read it, and the same for programs."""
+MOST_RELAYS = 32
+VITALS = ("vitals", None, None)
+# Seconds in which all peers together are asked how they are.
+SURVEY_TIMEOUT = 0.5
+SURVEY_LIFE = 10.0
 
 
 def ops_name(group: str, node: str) -> str:
@@ -25,102 +36,107 @@ def ops_name(group: str, node: str) -> str:
 
 
 class Operations(Actor):
-    """Answers "status", "nodes", "tree", and about keys "keys", "members", "lookup".
+    """Answers questions: (word, argument, cluster). Never waits for anybody.
 
-    A question is a tuple of such a word and, where there is one, its argument.
+    What takes time is left to an actor that is made for it: ("watch", pattern, cluster,
+    snapshot, who) starts one that tells `who` of events, ("survey",) gives one that
+    asks the other nodes before it answers.
     """
 
     def __init__(self, instance: Instance) -> None:
         super().__init__()
-        self._kind = instance.kind
-        self._node = instance.node
-        self._name = ops_name(instance.config.name, instance.node.name)
-        self._group = Operating(instance)
-        self._directory = instance.directory
+        self._instance = instance
+        self._answers = Answers(instance)
+        self._relays: set[AnyRef] = set()
 
     def on_start(self) -> None:
         """Take the name, unless another node of this name, here, has it."""
-        if self._kind != "group":
+        if self._instance.kind != "group":
             # A scope of the same name as a group leaves it to that.
             return
+        name = ops_name(self._instance.config.name, self._instance.node.name)
         with suppress(ActorError):
-            register_name(self._name, self.actor_ref)
+            register_name(name, self.actor_ref)
 
     def on_receive(self, message: object) -> object:
         """Answer a question; what is wrong with it is an answer too."""
+        if isinstance(message, Down):
+            self._relays.discard(message.ref)
+            return None
         try:
-            match message:
-                case (str() as what,):
-                    return self._about_the_node(what)
-                case (str() as what, (str() | None) as key):
-                    return self._about_keys(what, key)
-                case _:
-                    return _strange(message)
+            return self._asked(message)
         except GroupError as error:
             return "wrong", str(error), None
 
-    def _about_the_node(self, what: str) -> Answer:
-        match what:
-            case "status":
-                status = self._group.status()
-                return "found", str(status), status.to_dict()
-            case "nodes":
-                names = sorted([self._node.name, *self._directory.nodes(None)])
-                return "found", "\n".join(names), names
-            case "tree":
-                picture = tree()
-                return "found", str(picture), picture.to_dict()
+    def _asked(self, question: object) -> Answer:
+        match question:
+            case ("survey",):
+                return "found", "", Survey.start(self._instance)
+            case ("watch", *rest):
+                return self._watch(rest)
+            case (str() as what, (str() | None) as word, (str() | None) as cluster):
+                return self._answers.give(what, word, cluster)
             case _:
-                return _strange(what)
+                return strange(question)
 
-    def _about_keys(self, what: str, key: str | None) -> Answer:
-        match what, key:
-            case "keys", _:
-                keys = self._group.keys(key)
-                return _list(keys, keys)
-            case "members", str():
-                rows = [self._row(entry) for entry in self._group.members(key)]
-                return _list([_line(row) for row in rows], rows)
-            case "lookup", str():
-                return self._lookup(key)
+    def _watch(self, request: Sequence[object]) -> Answer:
+        if len(self._relays) >= MOST_RELAYS:
+            words = f"{MOST_RELAYS} others watch here already; ask another node"
+            return "wrong", words, None
+        match request:
+            case [
+                (str() | None) as pattern,
+                (str() | None) as cluster,
+                bool() as snapshot,
+                who,
+            ] if is_ref(who):
+                watched = (pattern, cluster)
+                relay = Relay.watching(
+                    self._instance, who, watched, snapshot=snapshot, host=self.actor_ref
+                )
             case _:
-                return _strange(what)
+                return strange(request)
+        self._relays.add(relay)
+        monitor(relay)
+        return "found", "", relay
 
-    def _lookup(self, key: str) -> Answer:
-        entry = self._group.lookup(key)
-        if entry is None:
-            return "nothing", f"nobody has registered {key!r}", None
-        row = self._row(entry)
-        return "found", _line(row), row
 
-    def _row(self, entry: Entry) -> dict[str, object]:
-        node, number = self._node.address_of(entry.ref)
-        return {
-            "actor": class_name(entry.ref),
-            "node": node.name,
-            "id": number,
-            "meta": _plain(entry.meta),
+class Survey(Actor):
+    """Asks the other nodes, answers once, and ends."""
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__()
+        self._instance = instance
+
+    def on_start(self) -> None:
+        """Wait for the question, but not for ever: who wanted to ask may be gone."""
+        tell_after(self.actor_ref, SURVEY_LIFE, ("end",))
+
+    def on_receive(self, message: object) -> object:
+        """Tell how the group is, with what only the other nodes know."""
+        self.stop()
+        if message != ("status",):
+            return strange(message)
+        try:
+            return Answers(self._instance).status(self._count_actors())
+        except GroupError as error:
+            return "wrong", str(error), None
+
+    def _count_actors(self) -> dict[str, int]:
+        node, group = self._instance.node, self._instance.config.name
+        asked = {
+            peer: node.actor(peer, ops_name(group, peer)).ask(VITALS, block=False)
+            for peer in self._instance.directory.nodes(None)
         }
-
-
-def _strange(question: object) -> Answer:
-    return "wrong", f"this node cannot answer {question!r:.80}", None
-
-
-def _list(lines: Sequence[str], rows: object) -> Answer:
-    return "found" if lines else "nothing", "\n".join(lines), rows
-
-
-def _line(row: Mapping[str, object]) -> str:
-    return f"{row['actor']} {row['id']} on {row['node']}  {row['meta']}"
-
-
-def _plain(value: object) -> object:
-    """Return what JSON can hold: refs and bytes as words."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, bytes) or is_ref(value):
-        return str(value)
-    return value
+        deadline = monotonic() + SURVEY_TIMEOUT
+        counted = {}
+        for peer, future in asked.items():
+            # A node that does not answer is shown without a number.
+            with suppress(Timeout, ActorDeadError, GroupError):
+                answer: object = future.get(timeout=max(0.0, deadline - monotonic()))
+                match answer:
+                    case ("found", _, {"actors": int(number)}):
+                        counted[peer] = number
+                    case _:
+                        pass
+        return counted

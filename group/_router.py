@@ -5,9 +5,12 @@ Called on the node's I/O thread, in order: nothing here blocks.
 
 from collections.abc import Callable, Mapping
 
+from group._clock import monotonic
 from group._core import messages as wire
 from group._core.messages import Catalogue, Joined, Left, MessageError
 from group._core.requests import Frame, LinkDown, LinkUp, PeerDown, Writable
+from group._counting import count, rows_of
+from group._departed import Gone
 from group._instance import Instance
 from group._runner import countdown
 from transport import NodeId, ProtocolError
@@ -45,6 +48,7 @@ class Router:
     def link_up(self, token: int, node: NodeId) -> None:
         """A peer that runs this group is linked."""
         self._instance.log.info("peer_linked", peer=node.name)
+        self._instance.departed.back(node.name)
         self._directory.run(LinkUp(token, node))
 
     def frame(self, token: int, body: bytes) -> None:
@@ -72,7 +76,18 @@ class Router:
     def peer_down(self, node: NodeId, cause: str) -> None:
         """The peer is gone for good."""
         self._instance.log.info("peer_down", peer=node.name, cause=cause)
+        self._remember(node, cause)
         self._directory.run(PeerDown(node, cause))
+
+    def _remember(self, node: NodeId, cause: str) -> None:
+        """Keep what a node has owned: its rows are dropped in a moment."""
+        instance = self._instance
+        slices = [each for t in instance.store.tables for each in rows_of(t, node)]
+        keys, members = count(slices)
+        found = [p.address for p in instance.node.peers() if p.name == node.name]
+        address = found[0] if found else ""
+        gone = Gone(node.name, address, cause, keys, members, monotonic())
+        instance.departed.note(gone)
 
     def fence(self, token: int, done: Callable[[], None]) -> bool:
         """Tell whether every shard has applied what came so far."""

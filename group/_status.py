@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, TypeAlias
 
 from group._words import duration, uptime
@@ -115,6 +115,14 @@ class Status:
     clusters: tuple[ClusterRow, ...] = ()
     refused: tuple[str, ...] = ()
     counters: Mapping[str, int] = field(default_factory=dict)
+
+    def counting_actors(self, actors: Mapping[str, int]) -> Status:
+        """Return the same with the actors that live on other nodes, by node."""
+        rows = (
+            row if row.actors is not None else replace(row, actors=actors.get(row.name))
+            for row in self.nodes
+        )
+        return replace(self, nodes=tuple(rows))
 
     def to_dict(self) -> dict[str, object]:
         """Return the same as plain data that JSON can hold."""

@@ -35,6 +35,7 @@ class ActorSubscriber(Subscriber):
         max_events: Events that may wait in its mailbox. A batch is never cut.
         on_lag: Called in the actor's thread when it is told that it lagged; must see
             to it that every shard calls `restart`, and must not block.
+        stale: Begin with a snapshot: drop a shard's events until it restarts.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class ActorSubscriber(Subscriber):
         ref: AnyRef,
         max_events: int,
         on_lag: Callable[["ActorSubscriber"], None],
+        *,
+        stale: bool = False,
     ) -> None:
         self.group = group
         self.ref = ref
@@ -54,7 +57,8 @@ class ActorSubscriber(Subscriber):
         self._batches: deque[tuple[Event, ...]] = deque()
         self._waiting = 0
         self._missed = 0
-        self._fresh: set[int] | None = None  # None: no shard needs to restart.
+        # None: no shard needs to restart.
+        self._fresh: set[int] | None = set() if stale else None
 
     def take(self, shard: int, events: tuple[Event, ...]) -> None:
         """Put one message into the actor's mailbox; the dead get none."""

@@ -216,8 +216,13 @@ class Channels:
     def on_refuse(self, link: Link, gid: int, text: str) -> None:
         """One of ours does not fit the peer's."""
         channel = self._by_gid.get(gid)
-        if channel is not None:
-            self._complain(link, channel, text, by="peer")
+        if channel is None:
+            return
+        theirs = [o for o in link.offers.values() if _names(o) == _names(channel)]
+        if any(self._refusal(link, channel, offer) for offer in theirs):
+            # What we have against theirs has been said, and is the same.
+            return
+        self._complain(link, channel, text, by="peer")
 
     def on_close(self, link: Link, gid: int) -> None:
         """The peer's channel has ended."""
@@ -277,7 +282,7 @@ class Channels:
         channel = self._find(offer.name, offer.kind)
         if channel is None or gid in link.bound or channel in link.bound.values():
             return
-        text = channel.handler.accept(_name(link), dict(offer.params))
+        text = self._refusal(link, channel, offer)
         if text is not None:
             link.say(control.Refuse(gid, control.short(text)))
             self._complain(link, channel, text, by="us")
@@ -286,6 +291,9 @@ class Channels:
         link.say(control.Accept(gid))
         if channel.gid in link.accepted:
             self._up(channel, link)
+
+    def _refusal(self, link: Link, channel: Channel, offer: control.Open) -> str | None:
+        return channel.handler.accept(_name(link), dict(offer.params))
 
     def _find(self, name: str, kind: str) -> Channel | None:
         for channel in self._by_gid.values():
@@ -322,6 +330,10 @@ class Channels:
 def _offer(channel: Channel) -> control.Open:
     params = tuple(sorted(channel.params.items()))
     return control.Open(channel.gid, channel.name, channel.kind, params)
+
+
+def _names(what: Channel | control.Open) -> tuple[str, str]:
+    return what.kind, what.name
 
 
 def _name(link: Link) -> str:

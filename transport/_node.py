@@ -166,6 +166,18 @@ class Node:
         self._check_process()
         return self._engine.troubles()
 
+    def offers(self, name: str) -> list[tuple[str, str]]:
+        """Return kind and name of the channels that a linked peer runs, sorted.
+
+        Raises:
+            NodeDownError: The node is not linked.
+        """
+        self._check_process()
+        link = self._engine.link_to(self.linked_id(name))
+        if link is None:
+            raise NodeDownError(name, "it is not linked")
+        return sorted((offer.kind, offer.name) for offer in link.offers.copy().values())
+
     def ping(self, name: str, timeout: float = 5.0) -> float:
         """Return the seconds of a round trip.
 

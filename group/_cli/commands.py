@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import transport
 from actors import ActorDeadError, ActorError, Timeout
+from group._cli.completion import complete
 from group._cli.demo import demo
 from group._cli.errors import FAILED, INTERRUPTED, WRONG_USE, CommandError
 from group._cli.inspection import inspect
-from group._cli.options import parser
+from group._cli.options import grammar
 from group._cli.paper import Paper
 from group._cli.player import play
 from group._cli.service import serve
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: With status 2, the command cannot be understood; with 0, help.
     """
-    options = parser().parse_args(argv)
+    options = grammar().parser.parse_args(argv)
     try:
         return _run(options)
     except CommandError as error:
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Namespace) -> int:
-    paper = Paper(sys.stdout)
+    paper = Paper(sys.stdout, as_json=getattr(options, "json", False))
     match options.command:
         case "start":
             return serve(options, paper)
@@ -70,6 +71,8 @@ def _run(options: Namespace) -> int:
             return demo(paper, once=options.once, timeout=options.timeout)
         case "demo-node":
             return play()
+        case "completion":
+            return complete(options.shell, paper)
         case _:
             return inspect(options, paper)
 

@@ -21,7 +21,7 @@ def demo(paper: Paper, *, once: bool, timeout: float) -> int:
         timeout: Seconds that each step may take.
     """
     ending = "It ends by itself." if once else "Ctrl-C ends it."
-    paper.line(f"Three nodes on this machine, each a process of its own. {ending}")
+    paper.say(f"Three nodes on this machine, each a process of its own. {ending}")
     failed = False
     with tempfile.TemporaryFile() as errors, Stage(errors) as stage:
         story = Story(stage, paper, timeout)
@@ -36,10 +36,12 @@ def demo(paper: Paper, *, once: bool, timeout: float) -> int:
             failed = True
             _write_last_words(errors)
         began = monotonic()
-    paper.line()
-    paper.line(f"All processes have ended ({monotonic() - began:.1f} s).")
+    took = monotonic() - began
+    paper.say()
+    words = f"All processes have ended ({took:.1f} s)."
+    paper.say(words, event="end", failed=failed, seconds=round(took, 3))
     if not failed:
-        paper.line("Next: groupctl start --help, or examples/quickstart.py")
+        paper.say("Next: groupctl start --help, or examples/quickstart.py")
     return FAILED if failed else 0
 
 

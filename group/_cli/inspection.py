@@ -1,25 +1,15 @@
 """Commands that look inside a running node: as a hidden node that asks one actor."""
 
-import json
-import logging
-import os
-import secrets
 from argparse import Namespace
 
-from actors import ActorDeadError
-from group._cli.errors import FAILED, WRONG_USE, CommandError
+from actors import AnyRef, is_ref
+from group._cli.errors import FAILED
+from group._cli.look import Look, looking
 from group._cli.paper import Paper
-from group._cli.service import take_cookie_from
-from group._clock import monotonic
-from group._ops import ops_name
-from transport import JoinTimeoutError, Node, NodeDownError
+from group._cli.views import VIEWS, busiest
+from group._cli.watching import watch
 
 _MS = 1000
-# A start without peers returns after a second, or sooner when all have refused.
-_REFUSED_WITHIN = 0.9
-# Where a node runs, these may be set for it; a second one is not to take its name.
-_NOT_FOR_US = ("GROUP_NODE", "GROUP_JOIN", "GROUP_LISTEN", "GROUP_ADVERTISE")
-_WITH_ARGUMENT = frozenset({"keys", "members", "lookup"})
 
 
 def inspect(options: Namespace, paper: Paper) -> int:
@@ -28,65 +18,48 @@ def inspect(options: Namespace, paper: Paper) -> int:
     Raises:
         CommandError: Nothing answers there, or not to this question.
         ConfigError: The address cannot be one.
-        Timeout: There is a node, but no answer in time.
+        NodeDownError: The node has gone.
     """
-    # Why a node cannot be reached is said by transport, with what to do about it.
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    take_cookie_from(options.cookie_file)
-    for name in _NOT_FOR_US:
-        os.environ.pop(name, None)
-    began = monotonic()
-    with Node.start(
-        f"groupctl-{secrets.token_hex(4)}",
-        listen="127.0.0.1:0",
-        join=options.node,
-        hidden=True,
-        join_timeout=options.timeout,
-    ) as node:
-        _await_link(node, options, monotonic() - began)
-        # A hidden node is told of no other, so this is the one.
-        target = node.peers()[0].name
-        if options.command == "ping":
-            return _ping(node, target, options, paper)
-        return _ask(node, target, options, paper)
+    with looking(options) as look:
+        match options.command:
+            case "ping":
+                return _ping(look, options, paper)
+            case "watch":
+                return watch(look, options, paper)
+            case "status":
+                kind, text, data = look.ask_actor(_surveyor(look), "status")
+            case _:
+                argument = getattr(options, "argument", None)
+                cluster = getattr(options, "cluster", None)
+                kind, text, data = look.ask(options.command, argument, cluster)
+        look.progress.finish()
+        if options.command == "actors":
+            data = busiest(options, data)
+        if options.json:
+            paper.data(data)
+        else:
+            VIEWS.get(options.command, _as_told)(paper, options, text, data)
+        return 0 if kind == "found" else FAILED
 
 
-def _await_link(node: Node, options: Namespace, passed: float) -> None:
-    patience = 0.0 if passed < _REFUSED_WITHIN else options.timeout - passed
-    try:
-        node.wait_peers(1, max(0.0, patience))
-    except JoinTimeoutError:
-        raise CommandError(
-            f"no node answers at {options.node}; say --node HOST:PORT", status=FAILED
-        ) from None
+def _surveyor(look: Look) -> AnyRef:
+    """Return the actor that asks the other nodes, too, before it answers."""
+    _, _, ref = look.ask("survey")
+    assert is_ref(ref)
+    return ref
 
 
-def _ping(node: Node, target: str, options: Namespace, paper: Paper) -> int:
-    rtt = node.ping(target, timeout=options.timeout)
+def _as_told(paper: Paper, options: Namespace, text: str, data: object) -> None:
+    del options, data
+    if text:
+        paper.lines(text)
+
+
+def _ping(look: Look, options: Namespace, paper: Paper) -> int:
+    rtt = look.ping()
+    look.progress.finish()
     if options.json:
-        paper.line(json.dumps({"node": target, "rtt": rtt}))
+        paper.data({"node": look.target, "rtt": rtt})
     else:
-        paper.line(f"{target} at {options.node} answered in {rtt * _MS:.1f} ms")
+        paper.line(f"{look.target} at {options.node} answered in {rtt * _MS:.1f} ms")
     return 0
-
-
-def _ask(node: Node, target: str, options: Namespace, paper: Paper) -> int:
-    about_keys = options.command in _WITH_ARGUMENT
-    question = (options.command, *([options.argument] if about_keys else []))
-    ref = node.actor(target, ops_name(options.group, target))
-    try:
-        kind, text, data = ref.ask(question, timeout=options.timeout)
-    except NodeDownError:
-        raise
-    except ActorDeadError:
-        raise CommandError(
-            f"node {target} runs no group {options.group!r}; say --group NAME",
-            status=FAILED,
-        ) from None
-    if kind == "wrong":
-        raise CommandError(text, status=WRONG_USE)
-    if options.json:
-        paper.line(json.dumps(data))
-    elif text:
-        paper.line(text)
-    return 0 if kind == "found" else FAILED

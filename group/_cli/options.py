@@ -1,7 +1,9 @@
 """The options of every command, and what is said about wrong ones."""
 
 import argparse
-from typing import NoReturn
+import math
+import os
+from typing import NamedTuple, NoReturn
 
 from group._version import VERSION
 
@@ -11,6 +13,20 @@ DEFAULT_NODE = "127.0.0.1:7946"
 STOP_TIMEOUT = 2.0
 STEP_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 5.0
+JOIN_TIMEOUT = 10.0
+TOP_ACTORS = 20
+LOG_LEVELS = ("info", "verbose", "off")
+SHELLS = ("bash", "zsh", "fish")
+_EPILOG = """\
+groupctl COMMAND --help tells what a command takes. Most of them look into a node that
+runs (--node): they join it as a hidden node, which no other node sees.
+
+Exit status:
+  0    as it should be
+  1    it did not work, or there is nothing
+  2    the command was wrong
+  130  ended by Ctrl-C; start and watch, which are meant to be, give 0
+"""
 COOKIE_HELP = "the secret that all nodes share (GROUP_COOKIE, ~/.group/cookie)"
 
 
@@ -22,35 +38,74 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def parser() -> Parser:
-    """Return the parser of the whole command line."""
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves room for the longest command."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=16)
+
+
+class Grammar(NamedTuple):
+    """All that groupctl understands.
+
+    Attributes:
+        parser: Of the whole command line.
+        commands: Those for people: the help of each, and what it takes.
+    """
+
+    parser: Parser
+    commands: dict[str, tuple[str, Parser]]
+
+
+def grammar() -> Grammar:
+    """Make the parsers of the command line."""
     root = Parser(
         prog="groupctl",
         description="Run a node of a group, watch a demo, look inside a running node.",
+        epilog=_EPILOG,
+        formatter_class=_Formatter,
     )
     root.add_argument("--version", action="version", version=f"groupctl {VERSION}")
-    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _start(commands.add_parser("start", help="run a node until Ctrl-C"))
-    _demo(commands.add_parser("demo", help="watch three nodes, a crash and a kill"))
-    for name, argument, words in _INSPECTIONS:
-        inspection = commands.add_parser(name, help=words, description=words)
-        if argument is not None:
-            _argument(inspection, argument)
+    parsers = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands: dict[str, tuple[str, Parser]] = {}
+
+    def command(name: str, words: str) -> Parser:
+        made: Parser = parsers.add_parser(name, help=words)
+        commands[name] = (words, made)
+        return made
+
+    _start(command("start", "run a node until Ctrl-C"))
+    _demo(command("demo", "watch three nodes, a crash and a kill"))
+    for name, arguments, words in _INSPECTIONS:
+        inspection = command(name, words)
+        inspection.description = f"{words[0].upper()}{words[1:]}."
+        for argument in arguments:
+            _ARGUMENTS[argument](inspection)
         _target(inspection)
+    _completion(command("completion", "write what a shell needs"))
     # How the demo starts its nodes; not for people, so without help.
-    commands.add_parser("demo-node")
-    return root
+    parsers.add_parser("demo-node")
+    return Grammar(root, commands)
 
 
-# Command, its argument, and what it shows.
-_INSPECTIONS = (
-    ("status", None, "show the nodes of a group, and what each of them owns"),
-    ("nodes", None, "list the nodes of a group"),
-    ("keys", "prefix", "list the keys that are registered or joined"),
-    ("members", "key", "list the members of a key, or of a prefix that ends in /"),
-    ("lookup", "key", "show who owns a key; status 1 if nobody does"),
-    ("tree", None, "draw the supervision trees of a node's process"),
-    ("ping", None, "measure a round trip to a node"),
+# Command, its arguments, and what it shows.
+_INSPECTIONS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("status", (), "show the nodes of a group, and what each of them owns"),
+    ("nodes", (), "list the nodes of a group"),
+    ("keys", ("prefix", "cluster"), "list the keys that are registered or joined"),
+    (
+        "members",
+        ("key", "cluster"),
+        "list the members of a key, or of a prefix that ends in /",
+    ),
+    ("lookup", ("key", "cluster"), "show who owns a key; status 1 if nobody does"),
+    ("explain", ("key", "cluster"), "show why a key has the owner that it has"),
+    ("clusters", (), "list the clusters that the node knows of"),
+    ("tree", (), "draw the supervision trees of a node's process"),
+    ("actors", ("top",), "list the actors of a node's process, the busiest first"),
+    ("watch", ("pattern", "cluster"), "tell of events until Ctrl-C"),
+    ("log-level", ("level",), "show what a group logs on a node, or change it"),
+    ("ping", (), "measure a round trip to a node"),
 )
 
 
@@ -78,7 +133,7 @@ def _start(one: argparse.ArgumentParser) -> None:
         help="what the nodes share (%(default)s)",
     )
     one.add_argument("--shards", type=_whole, help="equal on all nodes (8)")
-    one.add_argument("--cookie-file", metavar="FILE", help=COOKIE_HELP)
+    _trust(one)
     one.add_argument(
         "--heartbeat", type=_seconds, metavar="S", help="between signs of life (1.0)"
     )
@@ -94,13 +149,27 @@ def _start(one: argparse.ArgumentParser) -> None:
         help="listen beyond loopback although links can be read there",
     )
     one.add_argument(
+        "--require-peers",
+        type=_whole,
+        metavar="N",
+        default=0,
+        help="fail unless so many are linked in time (%(default)s)",
+    )
+    one.add_argument(
+        "--timeout",
+        type=_positive,
+        metavar="S",
+        default=JOIN_TIMEOUT,
+        help="how long to wait for those (%(default)s)",
+    )
+    one.add_argument(
         "--app",
         metavar="MODULE:FACTORY",
         help="called with the group; returns specs of children, a ref, or None",
     )
     one.add_argument(
         "--log",
-        choices=("info", "verbose", "off"),
+        choices=LOG_LEVELS,
         default="off",
         help="what stderr gets beside warnings (%(default)s)",
     )
@@ -111,6 +180,7 @@ def _start(one: argparse.ArgumentParser) -> None:
         default=STOP_TIMEOUT,
         help="for an orderly stop after Ctrl-C (%(default)s)",
     )
+    one.add_argument("--json", action="store_true", help="write lines for programs")
 
 
 def _demo(one: argparse.ArgumentParser) -> None:
@@ -128,37 +198,130 @@ def _demo(one: argparse.ArgumentParser) -> None:
         default=STEP_TIMEOUT,
         help="give up when a step takes longer (%(default)s)",
     )
+    one.add_argument("--json", action="store_true", help="write lines for programs")
 
 
-def _argument(one: argparse.ArgumentParser, name: str) -> None:
-    if name == "prefix":
-        one.add_argument("argument", metavar="PREFIX", nargs="?", help="such as user/")
-    else:
-        one.add_argument("argument", metavar="KEY")
+def _prefix(one: argparse.ArgumentParser) -> None:
+    one.add_argument("argument", metavar="PREFIX", nargs="?", help="such as user/")
+
+
+def _key(one: argparse.ArgumentParser) -> None:
+    one.add_argument("argument", metavar="KEY", help="such as user/1")
+
+
+def _cluster(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--cluster", metavar="NAME", help="a named cluster, not the default one"
+    )
+
+
+def _top(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--top",
+        choices=("mailbox", "restarts"),
+        default="mailbox",
+        help="what to sort by, the most first (%(default)s)",
+    )
+    one.add_argument(
+        "--limit",
+        metavar="N",
+        type=_whole,
+        default=TOP_ACTORS,
+        help="how many to list; 0 is all (%(default)s)",
+    )
+
+
+def _pattern(one: argparse.ArgumentParser) -> None:
+    one.epilog = "--timeout is for the node's first answer; events may take their time."
+    one.add_argument(
+        "argument",
+        metavar="PATTERN",
+        nargs="?",
+        help="a key, or a prefix that ends in /; all keys if not given",
+    )
+    one.add_argument(
+        "--snapshot", action="store_true", help="begin with the rows that are there"
+    )
+    one.add_argument(
+        "--count", metavar="N", type=_counting, help="end after so many events"
+    )
+    one.add_argument(
+        "--for",
+        dest="duration",
+        metavar="S",
+        type=_positive,
+        help="end after so many seconds",
+    )
+
+
+def _level(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "argument",
+        metavar="LEVEL",
+        nargs="?",
+        choices=LOG_LEVELS,
+        help=f"{', '.join(LOG_LEVELS)}; shown if not given",
+    )
+
+
+_ARGUMENTS = {
+    "prefix": _prefix,
+    "key": _key,
+    "cluster": _cluster,
+    "top": _top,
+    "pattern": _pattern,
+    "level": _level,
+}
+
+
+def _completion(one: argparse.ArgumentParser) -> None:
+    one.description = (
+        "Write the lines that complete groupctl's commands and options in a shell. "
+        'bash: eval "$(groupctl completion bash)". '
+        "zsh: groupctl completion zsh > a folder of $fpath, as _groupctl. "
+        "fish: groupctl completion fish | source."
+    )
+    one.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
 
 
 def _target(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--node",
         metavar="HOST:PORT",
-        default=DEFAULT_NODE,
-        help="the node to ask, where it listens (%(default)s)",
+        default=os.environ.get("GROUPCTL_NODE", DEFAULT_NODE),
+        help=f"the node to ask, where it listens (GROUPCTL_NODE, {DEFAULT_NODE})",
     )
     one.add_argument(
         "--group",
         metavar="NAME",
-        default=DEFAULT_GROUP,
-        help="what the nodes share (%(default)s)",
+        help=f"which, if several run there (the only one, or {DEFAULT_GROUP})",
     )
-    one.add_argument("--cookie-file", metavar="FILE", help=COOKIE_HELP)
     one.add_argument("--json", action="store_true", help="write the same for programs")
     one.add_argument(
         "--timeout",
-        type=_seconds,
+        type=_positive,
         metavar="S",
         default=ANSWER_TIMEOUT,
         help="how long to wait for its answer (%(default)s)",
     )
+    one.add_argument(
+        "--name",
+        help="of the hidden node that asks, where a certificate is for a name",
+    )
+    _trust(one)
+
+
+def _trust(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--cookie-file", metavar="FILE", help=COOKIE_HELP)
+    one.add_argument(
+        "--cluster-id", metavar="ID", default="default", help="equal on all nodes"
+    )
+    for what, words in (
+        ("ca", "the authority that has signed the nodes' certificates"),
+        ("cert", "the certificate of this node, for its name"),
+        ("key", "the certificate's private key"),
+    ):
+        one.add_argument(f"--tls-{what}", metavar="FILE", help=words)
 
 
 def _seconds(text: str) -> float:
@@ -168,6 +331,22 @@ def _seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(
             f"must be a number of seconds, got {text!r}"
         ) from None
+
+
+def _positive(text: str) -> float:
+    seconds = _seconds(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"must be a positive number of seconds, got {text!r}"
+        )
+    return seconds
+
+
+def _counting(text: str) -> int:
+    number = _whole(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {text!r}")
+    return number
 
 
 def _whole(text: str) -> int:

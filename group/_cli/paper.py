@@ -1,6 +1,8 @@
-"""Where the commands write: plain lines, in colour on a terminal."""
+"""Where the commands write: plain lines, in colour and in tables on a terminal."""
 
+import json
 import os
+from collections.abc import Iterable, Sequence
 from typing import Literal, TextIO
 
 Colour = Literal["dim", "bold", "red", "green", "yellow", "blue", "magenta", "cyan"]
@@ -17,14 +19,31 @@ _CODES: dict[Colour, str] = {
 }
 
 
-class Paper:
-    """Lines to one stream, each written at once. Any thread."""
+def printable(text: str) -> str:
+    """Return text that a terminal only shows: keys and reasons are made by anybody."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
-    def __init__(self, stream: TextIO) -> None:
+
+class Paper:
+    """Lines to one stream, each written at once. Any thread.
+
+    Attributes:
+        is_terminal: Whether somebody reads it; else a program does.
+    """
+
+    def __init__(self, stream: TextIO, *, as_json: bool = False) -> None:
         self._stream = stream
+        self._as_json = as_json
+        self.is_terminal = stream.isatty()
         self._coloured = (
-            stream.isatty()
-            and "NO_COLOR" not in os.environ
+            self.is_terminal
+            and not as_json
+            and not os.environ.get("NO_COLOR")
             and os.environ.get("TERM") != "dumb"
         )
 
@@ -34,9 +53,73 @@ class Paper:
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
+    def say(self, text: str = "", /, **fields: object) -> None:
+        """Write a line, or, for a program, the fields that it is made of."""
+        if not self._as_json:
+            self.line(text)
+        elif fields:
+            self.data(fields)
+
+    def lines(self, text: str, *, paint: bool = True) -> None:
+        """Write text of others, line by line.
+
+        Args:
+            text: What it is; only line ends have an effect.
+            paint: Whether words that ask for attention get a colour.
+        """
+        for each in text.split("\n"):
+            shown = printable(each)
+            self.line(self.paint(shown, *_mood(shown)) if paint else shown)
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Write rows: in columns below their heads, or for a program between tabs."""
+        written = [[printable(_cell(cell)) for cell in row] for row in rows]
+        if not self.is_terminal:
+            for cells in written:
+                self.line("\t".join(cells))
+            return
+        widths = [max(map(len, column)) for column in zip(heads, *written, strict=True)]
+        self.line(self.paint(_padded(heads, widths, heads), "bold"))
+        for cells in written:
+            self.line(_padded(cells, widths, heads))
+
+    def data(self, value: object) -> None:
+        """Write a value as JSON, on one line."""
+        self.line(json.dumps(value))
+
     def paint(self, text: str, *colours: Colour) -> str:
         """Return the text in colour; as it is when this is no terminal."""
         if not self._coloured or not colours:
             return text
         codes = ";".join(_CODES[colour] for colour in colours)
         return f"\x1b[{codes}m{text}\x1b[0m"
+
+
+# Heads of columns that hold numbers.
+_RIGHT = {"KEYS", "MEMBERS", "MAILBOX", "RESTARTS", "ID", "TTL LEFT"}
+
+
+def _padded(cells: Sequence[str], widths: Iterable[int], heads: Sequence[str]) -> str:
+    each = zip(cells, widths, heads, strict=True)
+    padded = (f"{c:>{w}}" if head in _RIGHT else f"{c:<{w}}" for c, w, head in each)
+    return "  ".join(padded).rstrip()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _mood(line: str) -> tuple[Colour, ...]:
+    """Return the colours of a line of a report, by the words in it."""
+    words = line.split()
+    if "DOWN" in words or (" down" in line and "last=" in line):
+        return ("red",)
+    if line.startswith("refused: ") or {"suspect", "restarting"} & set(words):
+        return ("yellow",)
+    if words[:2] == ["NODE", "STATE"]:
+        return ("bold",)
+    return ()

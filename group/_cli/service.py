@@ -27,7 +27,7 @@ from group._cli.options import DEFAULT_GROUP
 from group._cli.paper import Paper
 from group._clock import monotonic
 from group._group import Group, GroupOptions
-from transport import Node, NodeId, NodeLost, NodeOptions, NodeUp
+from transport import TLS, Node, NodeId, NodeLost, NodeOptions, NodeUp
 
 Factory = Callable[[Group], object]
 
@@ -64,13 +64,21 @@ def serve(options: Namespace, paper: Paper) -> int:
         if app is not None:
             stack.callback(lambda: _stop_app(app, deadline, paper))
             on_down(app, lambda reason: news.put(f"the app has ended: {reason}"))
-        paper.line(_ready(options, node))
+        paper.say(
+            _ready(options, node),
+            event="up",
+            node=node.name,
+            address=node.address,
+            group=options.group,
+        )
         announcer = Announcer.start(group, paper)
         stack.callback(lambda: announcer.stop(timeout=deadline.left()))
         why = news.get()
         deadline.begin(options.stop_timeout)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        paper.line(f"{node.name} stops: {why}")
+        paper.say(
+            f"{node.name} stops: {why}", event="stops", node=node.name, reason=why
+        )
     return 0 if why in _ORDERS else FAILED
 
 
@@ -126,14 +134,25 @@ class Announcer(Actor):
             return
         if name in self._group.nodes():
             self._known.add(name)
-            self._paper.line(f"+ {name} is here; {self._count()}")
+            self._paper.say(
+                f"+ {name} is here; {self._count()}",
+                event="node_up",
+                node=name,
+                nodes=1 + len(self._known),
+            )
         elif looks > 0:
             tell_after(self.actor_ref, LOOK_AGAIN, ("look", name, looks - 1))
 
     def _gone(self, node: NodeId, cause: str) -> None:
         if node.name in self._known:
             self._known.discard(node.name)
-            self._paper.line(f"- {node.name} is gone: {cause}; {self._count()}")
+            self._paper.say(
+                f"- {node.name} is gone: {cause}; {self._count()}",
+                event="node_down",
+                node=node.name,
+                cause=cause,
+                nodes=1 + len(self._known),
+            )
 
     def _count(self) -> str:
         number = 1 + len(self._known)
@@ -145,6 +164,21 @@ def take_cookie_from(file: str | None) -> None:
     if file is not None:
         os.environ.pop("GROUP_COOKIE", None)
         os.environ["GROUP_COOKIE_FILE"] = file
+
+
+def trust(options: Namespace) -> NodeOptions:
+    """Return what nodes of one cluster prove to each other with.
+
+    Raises:
+        CommandError: A file for TLS is missing.
+    """
+    given: NodeOptions = {"cluster_id": options.cluster_id}
+    ca, cert, key = options.tls_ca, options.tls_cert, options.tls_key
+    if ca and cert and key:
+        given["tls"] = TLS(ca=ca, cert=cert, key=key)
+    elif ca or cert or key:
+        raise _wrong("TLS takes all of --tls-ca, --tls-cert and --tls-key")
+    return given
 
 
 def _log_to_stderr(level: str) -> None:
@@ -161,6 +195,9 @@ def _node_options(options: Namespace) -> NodeOptions:
         "listen": options.listen,
         "join": options.join,
         "allow_plaintext_network": options.allow_plaintext_network,
+        "require_peers": options.require_peers,
+        "join_timeout": options.timeout,
+        **trust(options),
     }
     if options.advertise is not None:
         given["advertise"] = options.advertise
@@ -231,7 +268,8 @@ def _stop_app(app: AnyRef, deadline: Deadline, paper: Paper) -> None:
     try:
         app.stop(timeout=deadline.left())
     except Timeout:
-        paper.line("the app did not end in time; its threads are left behind")
+        words = "the app did not end in time; its threads are left behind"
+        paper.say(words, event="app_left_behind")
 
 
 def _wrong(text: str) -> CommandError:

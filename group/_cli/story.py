@@ -257,14 +257,26 @@ class Story:
     def _heading(self, text: str) -> None:
         self._acts += 1
         self._stage.news.clear()
-        self._paper.line()
+        self._paper.say()
         number = self._dim(f"{self._acts}.")
-        self._paper.line(f"{number} {self._paper.paint(text, 'bold')}")
+        self._paper.say(
+            f"{number} {self._paper.paint(text, 'bold')}",
+            event="act",
+            act=self._acts,
+            text=text,
+        )
 
     def _say(self, node: str, text: str, at: float | None = None) -> None:
         passed = (monotonic() if at is None else at) - self._began
         who = self._paper.paint(f"{node:<{_WIDTH}}", _COLOURS[node])
-        self._paper.line(f"   {self._dim(f'{passed:6.2f} s')}  {who}  {text}")
+        self._paper.say(
+            f"   {self._dim(f'{passed:6.2f} s')}  {who}  {text}",
+            event="line",
+            act=self._acts,
+            seconds=round(passed, 3),
+            node=node,
+            text=text,
+        )
 
     def _dim(self, text: str) -> str:
         return self._paper.paint(text, "dim")
