@@ -97,7 +97,7 @@ def _keys(
     tables: Tables, cluster: str, pattern: Pattern, kind: str, view: View
 ) -> list[str]:
     if isinstance(pattern, str) and not is_prefix(pattern):
-        return [pattern]
+        return [pattern] if tables.owns(cluster, pattern) else []
     if isinstance(pattern, str):
         index = tables.prefixes.get((kind, cluster))
         return [] if index is None else index.under(pattern)

@@ -85,6 +85,25 @@ def test_a_snapshot_comes_before_what_follows(g: Group) -> None:
         ]
 
 
+def test_a_snapshot_of_one_key_has_each_row_once(g: Group) -> None:
+    with listeners(2) as refs:
+        g.register("room", actor=refs[0])
+        for ref in refs:
+            g.join("room", actor=ref)
+
+        with g.events("room", snapshot=True) as stream:
+            g.leave("room", actor=refs[1])
+
+            told = [(event.type, event.ref) for event in take(stream, 4)]
+
+        assert told == [
+            ("registered", refs[0]),
+            ("joined", refs[0]),
+            ("joined", refs[1]),
+            ("left", refs[1]),
+        ]
+
+
 def test_a_snapshot_taken_under_load_replays_to_the_view(g: Group) -> None:
     done = threading.Event()
     with listeners(4) as refs:

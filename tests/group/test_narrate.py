@@ -1,7 +1,9 @@
 """Differences of the view become events, and a view becomes a snapshot of them."""
 
+import pytest
+
 from group._core.events import Entry, EventType
-from group._core.keys import ALL
+from group._core.keys import ALL, Pattern
 from group._core.rows import Row
 from group._core.tables import GROUPS, REGISTRY, Change
 from tests.group.bench import HERE, THERE, Bench, entry, narrator, row, told
@@ -104,13 +106,19 @@ class TestSnapshots:
     def test_a_cluster_that_this_node_is_not_in(self) -> None:
         assert narrator().describe(self.bench().tables, "red", ALL) == ()
 
-    def test_keys_of_another_shard_are_not_told(self) -> None:
+    @pytest.mark.parametrize("by_name", [False, True], ids=["all", "one key"])
+    def test_keys_of_another_shard_are_not_told(self, *, by_name: bool) -> None:
         bench = Bench(place=(0, 2))
         mine = next(key for key in "abcdef" if bench.tables.owns("", key))
         other = next(key for key in "abcdef" if not bench.tables.owns("", key))
         bench.register(mine, 1)
         bench.views[""].registry[other] = row()
 
-        events = narrator().describe(bench.tables, "", ALL)
+        patterns: list[Pattern] = [mine, other] if by_name else [ALL]
+        events = [
+            event
+            for pattern in patterns
+            for event in narrator().describe(bench.tables, "", pattern)
+        ]
 
         assert [event.key for event in events] == [mine]
