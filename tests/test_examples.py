@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages import differences
+
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,38 +19,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Seconds for one example, with two nodes to start and to stop.
 LIMIT = 45.0
 
-# What differs from run to run, and the word that stands for it.
-VOLATILE = (
-    (re.compile(r"\b\d+(\.\d+)? ?(ms|s)\b"), "TIME"),
-    (re.compile(r"\b127\.0\.0\.1:\d+"), "ADDRESS"),
-)
-
 
 def readme_block(language: str) -> str:
     found = re.search(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     assert found, f"README has no block of {language}"
     return found.group(1)
-
-
-def steady(text: str) -> str:
-    for pattern, word in VOLATILE:
-        text = pattern.sub(word, text)
-    return text
-
-
-def differences(expected: str, printed: str) -> tuple[list[str], str]:
-    """Lines that are missing, and text that is too much. The order is free.
-
-    Two nodes may print in either order. Nor is the end of a line compared: `print`
-    writes it by itself, and another thread's line may come in between.
-    """
-    missing, rest = [], steady(printed)
-    lines = [line for line in steady(expected).splitlines() if line.strip()]
-    for line in sorted(lines, key=len, reverse=True):
-        if line not in rest:
-            missing.append(line)
-        rest = rest.replace(line, "\n", 1)
-    return missing, rest.strip()
 
 
 def promised(example: Path) -> str:
@@ -67,13 +42,24 @@ def test_readme_shows_the_quick_start_as_it_is() -> None:
     assert readme_block("python") == quick_start
 
 
+def test_the_list_of_examples_has_each_of_them() -> None:
+    page = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[`([\w.]+)`\]\(([\w./]+)\)", page, re.MULTILINE)
+
+    assert all(name == target.rstrip("/") for name, target in listed)
+    files = [name for name, _ in listed if name.endswith(".py")]
+    assert sorted(files) == [path.name for path in EXAMPLES]
+    assert all((ROOT / "examples" / name).exists() for name, _ in listed)
+
+
 @pytest.mark.slow
+@pytest.mark.cluster
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_prints_what_it_says(example: Path, tmp_path: Path) -> None:
     expected = promised(example)
 
     done = subprocess.run(
-        [sys.executable, str(example)],
+        [sys.executable, str(example), "--smoke"],
         cwd=tmp_path,
         # A home of its own, so that the cookie file is made as on a first use.
         env={**os.environ, "HOME": str(tmp_path)},
