@@ -11,7 +11,6 @@ from actors import mailbox
 from group import Group, InvalidArgumentError, Record
 from group._core.keys import DEFAULT
 from group._core.lanes import Lane
-from group._core.views import View
 from tests.collecting import MANY, at_each_collection
 from tests.group.people import (
     PATIENCE,
@@ -299,23 +298,23 @@ def test_clusters_may_come_while_a_shard_is_described(
     g: Group, crowd: list[AnyRef]
 ) -> None:
     expected = g._shard_row(0)
-    views = g._instance.store.views
+    lanes = g._instance.store.tables[0].lanes
 
-    with at_each_collection(adding(views, View)):
+    with at_each_collection(adding(lanes, lambda: Lane(1, "new", 1))):
         found = g._shard_row(0)
 
     assert found == expected
-    assert len(views) > MANY + 1
+    assert len(lanes) > MANY + 1
 
 
-def test_groups_may_come_while_a_shard_is_described(
-    g: Group, crowd: list[AnyRef]
-) -> None:
-    members = g._instance.store.views[DEFAULT].groups
-    room = members["room/1"]
-    before = sum(g._shard_row(index).members for index in range(8))
+def test_rows_may_come_while_a_shard_is_described(g: Group) -> None:
+    with listeners(1) as (ref,):
+        g.register("user/1", {"n": 1}, actor=ref)
+        shard = g.explain("user/1").shard
+        rows: dict[Any, Any] = g._instance.store.tables[shard].lanes[DEFAULT].rows
+        row = rows["user/1"]
 
-    with at_each_collection(adding(members, lambda: room)):
-        found = [g._shard_row(index) for index in range(8)]
+        with at_each_collection(adding(rows, lambda: row)):
+            found = g._shard_row(shard)
 
-    assert sum(row.members for row in found) >= before + MANY * len(room.rows)
+        assert MANY < found.keys < len(rows)
