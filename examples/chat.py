@@ -49,11 +49,14 @@ class Guest(Actor):
     def __init__(self, g: Group, name: str) -> None:
         super().__init__()
         self.g, self.name = g, name
+        self.here = {name}
 
     def on_start(self) -> None:
-        """Come in."""
+        """Come in, and look who is there; who comes later makes an event."""
         self.g.monitor(ROOM)
         self.g.join(ROOM, {"name": self.name})
+        for entry in self.g.members(ROOM):
+            self.comes(str(entry.meta["name"]))
 
     def say(self, text: str) -> None:
         """Say something to everybody in the room, or look who is there."""
@@ -70,17 +73,23 @@ class Guest(Actor):
                 show(f"{name}: {text}")
             case Events():
                 for event in message:
-                    if event.meta["name"] != self.name:
-                        self.news(event)
+                    if event.type == "joined":
+                        self.comes(str(event.meta["name"]))
+                    else:
+                        self.goes(str(event.meta["name"]), event)
 
-    def news(self, event: Event) -> None:
-        """Say who has come or gone."""
-        if event.type == "joined":
-            show(f"+ {event.meta['name']} is here")
-        else:
-            lost = isinstance(event.reason, NodeDown)
-            why = "its node is lost" if lost else f"because {event.reason}"
-            show(f"- {event.meta['name']} is gone, {why}")
+    def comes(self, name: str) -> None:
+        """Say that somebody is there, once: by the look at first or by an event."""
+        if name not in self.here:
+            self.here.add(name)
+            show(f"+ {name} is here")
+
+    def goes(self, name: str, event: Event) -> None:
+        """Say that somebody has gone, and why."""
+        self.here.discard(name)
+        lost = isinstance(event.reason, NodeDown)
+        why = "its node is lost" if lost else f"because {event.reason}"
+        show(f"- {name} is gone, {why}")
 
 
 def show(line: str) -> None:
