@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from group._clock import monotonic
 from group._core import messages as wire
-from group._core.messages import Catalogue, Joined, Left, MessageError
+from group._core.messages import OF_CATALOGUE, MessageError
 from group._core.requests import Frame, LinkDown, LinkUp, PeerDown, Writable
 from group._counting import count, rows_of
 from group._departed import Gone
@@ -61,7 +61,7 @@ class Router:
             message = wire.decode(body)
         except MessageError as error:
             raise ProtocolError(f"group frame: {error}", reason="decode") from error
-        if isinstance(message, Catalogue | Joined | Left):
+        if isinstance(message, OF_CATALOGUE):
             self._directory.run(Frame(token, message))
             return
         if message.shard >= len(self._runners):

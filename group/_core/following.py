@@ -6,8 +6,8 @@ Whatever arrives either keeps that true or is refused.
 
 from group._core.lanes import Inbound, Staged
 from group._core.messages import (
+    PUTS,
     Beat,
-    DelGrp,
     DelOwner,
     DelReg,
     Heads,
@@ -147,18 +147,19 @@ class Following:
             self.turn.count("duplicates")
 
     def _apply(self, origin: NodeId, copy: Inbound, op: Op) -> None:
-        if isinstance(op, DelOwner):
-            self.tables.drop_owner(copy, op.n, from_wire(op.reason))
-        elif isinstance(op, DelReg):
-            self.tables.pop_remote(copy, op.key, from_wire(op.reason))
-        elif isinstance(op, DelGrp):
-            self.tables.pop_remote(copy, (op.key, op.n), from_wire(op.reason))
-        else:
+        # The usual ones first: this is done for each operation of each peer.
+        if isinstance(op, PUTS):
             row_key, row = self._row(origin, copy.cluster, op)
             old = copy.rows.get(row_key)
             if old is not None and old.n == row.n and old.stamp != row.stamp:
                 raise MessageError(f"stamp of {op.key!r} changed")
             self.tables.put_remote(copy, row_key, row)
+        elif isinstance(op, DelReg):
+            self.tables.pop_remote(copy, op.key, from_wire(op.reason))
+        elif isinstance(op, DelOwner):
+            self.tables.drop_owner(copy, op.n, from_wire(op.reason))
+        else:
+            self.tables.pop_remote(copy, (op.key, op.n), from_wire(op.reason))
 
     def _row(self, origin: NodeId, cluster: str, put: Put) -> tuple[RowKey, Row]:
         if not self.tables.owns(cluster, put.key):

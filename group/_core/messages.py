@@ -98,6 +98,8 @@ class DelOwner(_Struct, tag=5, frozen=True):
 
 Put = PutReg | PutGrp
 Op = PutReg | DelReg | PutGrp | DelGrp | DelOwner
+# For isinstance(): Python makes a union anew each time that it is written there.
+PUTS = (PutReg, PutGrp)
 Named = tuple[U32, ClusterName]
 
 
@@ -231,6 +233,7 @@ class Fenced(_Struct, tag=16, frozen=True):
 
 
 CatalogueMessage = Catalogue | Joined | Left
+OF_CATALOGUE = (Catalogue, Joined, Left)
 ShardMessage = (
     Hello
     | Ops

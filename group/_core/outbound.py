@@ -12,6 +12,7 @@ from group._core.lanes import Lane
 from group._core.messages import (
     BYTES_PER_FRAME,
     OPS_PER_FRAME,
+    PUTS,
     Beat,
     DelOwner,
     Fence,
@@ -259,7 +260,7 @@ def _cut(items: list[_Item]) -> Iterator[list[_Item]]:
 
 def _size(item: Op | Put) -> int:
     """Return how many bytes an operation or a row takes at most."""
-    if isinstance(item, PutReg | PutGrp):
+    if isinstance(item, PUTS):
         return 64 + _width(item.key) + _width(item.cls) + len(item.meta)
     size = 64 + _width(item.reason.first) + _width(item.reason.second)
     return size if isinstance(item, DelOwner) else size + _width(item.key)

@@ -214,6 +214,10 @@ def _groups(lane: Lane, n: int) -> list[str]:
     return [row_key[0] for row_key in lane.by_owner.of(n) if isinstance(row_key, tuple)]
 
 
+# A link that is full is heard of before the effects of a turn are carried out.
+_KEEPING_REDO = (ask.Rebuild, ask.Blocked)
+
+
 class ScopeShard(Shard):
     """The one shard of a scope on one node."""
 
@@ -224,8 +228,7 @@ class ScopeShard(Shard):
     def step(self, message: object, now: float, wall: int) -> Sequence[Effect]:
         """Apply one message; return what the world must now do, in order."""
         tables = self.tables
-        # A link that is full is heard of before the effects of a turn are carried out.
-        if not isinstance(message, ask.Rebuild | ask.Blocked):
+        if not isinstance(message, _KEEPING_REDO):
             tables.redo = None
         tables.version |= 1
         effects = super().step(message, now, wall)

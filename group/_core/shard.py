@@ -5,7 +5,7 @@ all come in by `step`. The rows are in `Tables`; `Local` changes the own ones,
 `Outbound` sends them, `Following` keeps the peers', `Retiring` ends losers.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from actors import NodeDown
@@ -99,7 +99,7 @@ class Shard:
         changes = self.tables.changes
         if self.tables.losing:
             self._ask_again(changes)
-        if self.tables.subscriptions:
+        if self.tables.subscriptions.clusters:
             self._notify(changes)
         changes.clear()
 
@@ -112,16 +112,26 @@ class Shard:
         )
 
     def _notify(self, changes: list[Change]) -> None:
-        subscriptions = self.tables.subscriptions
+        """Tell who has subscribed; those that are told the same share it."""
+        matching, tell = self.tables.subscriptions.matching, self.narrator.tell
         batches: dict[Hashable, list[Event]] = {}
+        concerned: Mapping[Hashable, None] = {}
+        events: list[Event] = []
         for change in changes:
-            concerned = subscriptions.matching(change.cluster, change.key)
-            if concerned:
-                events = self.narrator.tell(change)
-                for subscriber in concerned:
-                    batches.setdefault(subscriber, []).extend(events)
-        for subscriber, batch in batches.items():
-            self.turn.effects.append(Notify(subscriber, tuple(batch)))
+            found = matching(change.cluster, change.key)
+            if found is not concerned:
+                _hand_out(events, concerned, batches)
+                concerned, events = found, []
+            if found:
+                events += tell(change)
+        if not batches:
+            batch = tuple(events)
+            self.turn.effects += [Notify(each, batch) for each in concerned if batch]
+            return
+        _hand_out(events, concerned, batches)
+        self.turn.effects += [
+            Notify(each, tuple(batch)) for each, batch in batches.items()
+        ]
 
     # Requests
 
@@ -362,3 +372,12 @@ class Shard:
             if node not in known:
                 peer = Peer(node)
                 self.following.purge(peer, NodeDown(node.name, "lost"))
+
+
+def _hand_out(
+    events: list[Event],
+    subscribers: Iterable[Hashable],
+    batches: dict[Hashable, list[Event]],
+) -> None:
+    for subscriber in subscribers if events else ():
+        batches.setdefault(subscriber, []).extend(events)

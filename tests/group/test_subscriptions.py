@@ -11,7 +11,7 @@ def test_a_key_finds_patterns_of_all_three_kinds() -> None:
     subscriptions.add("key", "", "a/b")
     subscriptions.add("other", "", "b/")
 
-    assert subscriptions.matching("", "a/b") == ["all", "key", "prefix"]
+    assert list(subscriptions.matching("", "a/b")) == ["all", "key", "prefix"]
 
 
 def test_a_subscriber_with_two_patterns_is_told_once() -> None:
@@ -20,7 +20,7 @@ def test_a_subscriber_with_two_patterns_is_told_once() -> None:
     subscriptions.add("me", "", "key")
     subscriptions.add("me", "", "key")
 
-    assert subscriptions.matching("", "key") == ["me"]
+    assert list(subscriptions.matching("", "key")) == ["me"]
 
 
 def test_clusters_are_apart() -> None:
@@ -29,7 +29,7 @@ def test_clusters_are_apart() -> None:
 
     assert subscriptions.any("red")
     assert not subscriptions.any("")
-    assert subscriptions.matching("", "key") == []
+    assert list(subscriptions.matching("", "key")) == []
 
 
 def test_one_pattern_can_be_given_up() -> None:
@@ -42,8 +42,8 @@ def test_one_pattern_can_be_given_up() -> None:
     subscriptions.remove("me", "", "never")
     subscriptions.remove("me", "nowhere", "a")
 
-    assert subscriptions.matching("", "a") == ["you"]
-    assert subscriptions.matching("", "b") == ["me"]
+    assert list(subscriptions.matching("", "a")) == ["you"]
+    assert list(subscriptions.matching("", "b")) == ["me"]
 
 
 def test_none_gives_up_every_pattern_anywhere() -> None:
@@ -55,4 +55,16 @@ def test_none_gives_up_every_pattern_anywhere() -> None:
     subscriptions.remove("me", "", None)
 
     assert not subscriptions.any("")
-    assert subscriptions.matching("red", "a/b") == ["you"]
+    assert list(subscriptions.matching("red", "a/b")) == ["you"]
+
+
+def test_many_keys_that_only_all_finds_have_the_same_subscribers() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.add("me", "", ALL)
+
+    first = subscriptions.matching("", "a/b")
+
+    assert subscriptions.matching("", "c") is first
+    subscriptions.add("you", "", "a/")
+    assert list(subscriptions.matching("", "a/b")) == ["me", "you"]
+    assert list(first) == ["me"]
