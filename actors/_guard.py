@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Contained(AbstractContextManager[None]):
     """Logs whatever is raised inside and goes on, even from SystemExit."""
 
+    __slots__ = ("_fields", "_what")
+
     def __init__(self, what: str, **fields: object) -> None:
         self._what = what
         self._fields = fields

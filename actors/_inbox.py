@@ -121,11 +121,15 @@ class Inbox:
             self._put(_NUDGE)
 
     def _take(self) -> Mail | None:
+        # Looked at first, for what is empty says so by an exception, and at the end of
+        # an actor all three usually are.
         for lane in (self._orders, self._overtaken):
-            with suppress(IndexError):
-                return lane.popleft()
-        with suppress(Empty):
-            return self._queue.get_nowait()
+            if lane:
+                with suppress(IndexError):
+                    return lane.popleft()
+        if not self._queue.empty():
+            with suppress(Empty):
+                return self._queue.get_nowait()
         return None
 
     def _refuse(self, envelope: Mail, reply_to: Reply) -> None:
@@ -146,7 +150,7 @@ class Inbox:
         """Tell all who asked for the stop that the actor is dead."""
         self._ended = True
         with suppress(IndexError):
-            while True:
+            while self._stops:
                 reply_to = self._stops.popleft()
                 with Contained("asker_not_told_of_the_stop"):
                     reply_to.set(None)
