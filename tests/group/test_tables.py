@@ -308,6 +308,7 @@ class TestReprojection:
         for _ in range(MANY):
             another_shard_writes()
         shard.lanes[""].put(("a", 1), row(n=1))
+        shard.subscriptions.add("somebody", "", ALL)
         with at_each_collection(another_shard_writes):
             shard.reproject()
 
