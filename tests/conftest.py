@@ -1,4 +1,4 @@
-"""What every test gets: no leaked threads, a seed to replay, waiting on facts."""
+"""What every test gets: no leaked threads, no crash unseen, a seed to replay."""
 
 import os
 import random
@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import pytest
 
 from tests import waiting
+from tests.crashes import Faults, judge
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -67,9 +68,32 @@ def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def faults() -> Iterator[Faults]:
+    """What goes wrong in actors of ours; see `tests/crashes.py`."""
+    seen = Faults()
+    with seen.noted():
+        yield seen
+    left = judge(seen.take(), [])
+    if left:
+        pytest.fail(f"after the last test: {left}")
+
+
 @pytest.fixture(autouse=True)
-def no_leaked_threads() -> Iterator[None]:
-    """Fail a test that leaves a thread of its own running."""
+def no_unseen_crashes(faults: Faults, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test in which an actor of ours crashes that was not to."""
+    yield
+    wrong = judge(faults.take(), list(request.node.iter_markers("crashes")))
+    if wrong:
+        pytest.fail(f"see tests/crashes.py: {wrong}")
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_threads(no_unseen_crashes: None) -> Iterator[None]:
+    """Fail a test that leaves a thread of its own running.
+
+    First, for whatever it still does may crash.
+    """
     before = set(threading.enumerate())
     yield
     leaked = _still_alive(set(threading.enumerate()) - before)

@@ -148,6 +148,7 @@ def test_leases(interest: str) -> None:
         eventually(lambda: not ga.connected("used"), PATIENCE, what="left, too")
 
 
+@pytest.mark.crashes("ShardActor", by="killed")
 def test_shard_crashes() -> None:
     """A shard that crashes loses nothing that was written: the next one takes up its
     rows, and its peers get what they lack.

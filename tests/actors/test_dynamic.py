@@ -204,6 +204,7 @@ def test_a_significant_child_is_refused(log: Log) -> None:
         pool.start_child(worker(log, "a", restart="transient", significant=True))
 
 
+@pytest.mark.crashes("DynamicSupervisor", by="max_children must be")
 @pytest.mark.parametrize("value", [-1, 1.5, True, "2"])
 def test_a_wrong_limit_is_refused(value: Option) -> None:
     with pytest.raises((TypeError, ValueError), match="max_children must be"):
@@ -252,6 +253,7 @@ def test_too_many_restarts_end_it(log: Log) -> None:
     assert not b.is_alive()
 
 
+@pytest.mark.crashes("DynamicSupervisor", by="normal")
 def test_restarted_it_has_no_children(log: Log, eventually: Eventually) -> None:
     with Supervisor.start([child(DynamicSupervisor, id="pool")]) as boss:
         pool = ref_of(boss, "pool")

@@ -329,11 +329,13 @@ def run_all(patience: float) -> None:
         random_trees.run(seed, patience=patience)
 
 
+@pytest.mark.crashes("Supervisor", always=False)
 @pytest.mark.slow
 def test_without_a_fault_all_trees_pass() -> None:
     run_all(lab.PATIENCE)
 
 
+@pytest.mark.crashes("Supervisor", always=False)
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: Patch) -> None:

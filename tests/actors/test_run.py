@@ -91,6 +91,7 @@ def test_a_class_can_be_given(log: Log) -> None:
     assert log.events[-1] == "-a"
 
 
+@pytest.mark.crashes("Supervisor", by="StartError")
 def test_a_root_that_does_not_start_is_an_error_and_the_node_stops(log: Log) -> None:
     with pytest.raises(StartError):
         run(child(Supervisor, [worker(log, "a", Failing)]), node=Node(log))

@@ -7,6 +7,7 @@ from tests.actors import lab, random_trees
 TREES = 1000
 
 
+@pytest.mark.crashes("Supervisor", always=False)
 @pytest.mark.slow
 def test_random_trees_under_random_crashes_behave_as_the_model_says(
     seed: int, request: pytest.FixtureRequest

@@ -90,6 +90,7 @@ def test_children_of_a_stopped_supervisor_end_with_shutdown(log: Log) -> None:
         ]
 
 
+@pytest.mark.crashes("Supervisor", by="StartError")
 def test_a_child_that_does_not_start_stops_those_before_it(log: Log) -> None:
     specs = [worker(log, "a"), worker(log, "b"), worker(log, "c", Failing)]
 
@@ -102,11 +103,13 @@ def test_a_child_that_does_not_start_stops_those_before_it(log: Log) -> None:
     assert log.events == ["+a", "+b", "-b", "-a"]
 
 
+@pytest.mark.crashes("Supervisor", by="StartError")
 def test_a_class_that_cannot_be_made_does_not_start(log: Log) -> None:
     with pytest.raises(StartError, match="TypeError"):
         Supervisor.start([child(Worker)])
 
 
+@pytest.mark.crashes("Supervisor", by="StartError")
 def test_a_nested_failure_is_raised_at_the_top(log: Log) -> None:
     inner = child(Supervisor, [worker(log, "b", Failing)], id="inner")
 
@@ -117,6 +120,7 @@ def test_a_nested_failure_is_raised_at_the_top(log: Log) -> None:
     assert log.events == ["+a", "-a"]
 
 
+@pytest.mark.crashes("Supervisor", by="two children have the id")
 def test_nothing_starts_when_one_spec_is_wrong(log: Log) -> None:
     specs = [worker(log, "a"), worker(log, "b"), worker(log, "a")]
 
@@ -126,6 +130,7 @@ def test_nothing_starts_when_one_spec_is_wrong(log: Log) -> None:
     assert log.events == []
 
 
+@pytest.mark.crashes("Supervisor", by="max_restarts must be")
 def test_wrong_flags_are_refused(log: Log) -> None:
     with pytest.raises(ValueError, match="max_restarts must be at least 0"):
         team(log, "a", max_restarts=-1)
@@ -170,6 +175,7 @@ def test_a_callable_may_decline_and_keeps_its_spec() -> None:
         assert boss.count_children() == (1, 0, 0, 1)
 
 
+@pytest.mark.crashes("Supervisor", by="StartError")
 def test_a_callable_that_returns_something_else_did_not_start() -> None:
     def nothing() -> str:
         return "nothing"
@@ -339,6 +345,7 @@ def test_an_unknown_message_is_logged_and_not_fatal(
 # Subclasses.
 
 
+@pytest.mark.crashes("Supervisor", by="normal")
 def test_a_restarted_supervisor_has_its_first_children_again(
     log: Log, eventually: Eventually
 ) -> None:

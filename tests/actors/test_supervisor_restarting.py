@@ -134,6 +134,7 @@ def test_a_supervisor_that_gives_up_ends_with_shutdown(log: Log) -> None:
     assert log.events == ["+a", "+b", "+c", "-c", "-a"]
 
 
+@pytest.mark.crashes("Supervisor", by="shutdown")
 def test_a_permanent_team_that_gave_up_is_restarted_by_its_boss(
     log: Log, eventually: Eventually
 ) -> None:
@@ -261,6 +262,7 @@ def test_a_report_has_its_fields_for_handlers_that_want_them(
     boss.stop()
 
 
+@pytest.mark.crashes("Supervisor", by="StartError")
 def test_progress_is_information_and_trouble_is_an_error(
     log: Log, reports: pytest.LogCaptureFixture
 ) -> None:

@@ -204,6 +204,7 @@ def boss_of(company: Boss, name: str) -> Boss:
     return boss
 
 
+@pytest.mark.crashes("Supervisor", by="killed")
 def test_a_killed_team_is_replaced_and_leaves_nobody_behind(
     log: Log, eventually: Eventually
 ) -> None:

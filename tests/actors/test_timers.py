@@ -155,6 +155,7 @@ def test_the_thread_ends_when_the_last_timer_is_called_off(
     eventually(lambda: not timer_threads(), timeout=5)
 
 
+@pytest.mark.crashes("timer_action_failed")
 def test_a_failing_action_does_not_stop_the_clock() -> None:
     done = threading.Event()
 

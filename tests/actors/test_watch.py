@@ -170,6 +170,7 @@ def test_what_the_dead_one_said_comes_before_its_death() -> None:
             assert heard[5].reason == "done"
 
 
+@pytest.mark.crashes("watcher_failed")
 def test_a_failing_callback_does_not_keep_others_from_hearing() -> None:
     seen: list[object] = []
     ref = Worker.start()

@@ -14,6 +14,7 @@ from tests.campaign.processes import Host, HungError, Life
 from tests.campaign.proxy import Gate, Sky, Weather, free_ports
 from tests.campaign.state import GRACE, HEARTBEAT, LEASE, Seen, Slow
 from tests.campaign.tally import AGREE_TIME, LINK_TIME, Tally
+from tests.crashes import told
 
 T = TypeVar("T")
 
@@ -77,6 +78,7 @@ class Campaign:
                 if monotonic() >= ends:
                     break
             await self._part()
+            self._raise(self._crashes(), "in the logs")
         except HungError as hung:
             raise ViolationError(str(hung)) from hung
         finally:
@@ -323,6 +325,15 @@ class Campaign:
             raise ViolationError("\n  ".join([when, *found[:40]]))
 
     # -- the end
+
+    def _crashes(self) -> list[str]:
+        """Return what the logs tell of crashes, also of lives that were killed."""
+        return [
+            f"{life.name}.{life.number}: {line}"
+            for host in self._hosts.values()
+            for life in host.lives
+            for line in told(life.errors.read_text(encoding="utf-8", errors="replace"))
+        ]
 
     async def _part(self) -> None:
         """Stop all nodes in order; each ends well."""

@@ -36,6 +36,7 @@ class Life:
         self.number = number
         self.life = ""
         self.journal = Reading(journal)
+        self.errors = journal.with_suffix(".err")
         self.frozen: list[tuple[float, float]] = []
         self._process = process
         self._frozen_at: float | None = None

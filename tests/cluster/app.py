@@ -4,7 +4,16 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from actors import Actor, ChildSpec, SupervisorRef, child, register_name, start_ready
+from actors import (
+    Actor,
+    ChildSpec,
+    SupervisorRef,
+    child,
+    kill,
+    register_name,
+    start_ready,
+    whereis,
+)
 from actors import Supervisor as AnySupervisor
 from group import Group, KeyTakenError
 
@@ -74,6 +83,13 @@ class Mortal(Actor):
 
 def failing(group: Group) -> ChildSpec:
     return child(Mortal)
+
+
+def hurting(group: Group) -> None:
+    """An app that is none: it kills an actor of its group."""
+    registry = whereis(group._instance.registry_name)
+    assert registry is not None
+    kill(registry)
 
 
 class Stubborn(Actor):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.crashes import told
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent.parent
@@ -23,6 +24,7 @@ class Terminal:
     def __init__(self, folder: Path, *words: str, **environment: str) -> None:
         unique = uuid.uuid4().hex
         self.mark = f"MARKED_BY_TEST={unique}"
+        self._told: list[str] = []
         self._out, self._err = folder / f"{unique}.out", folder / f"{unique}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
@@ -33,6 +35,12 @@ class Terminal:
                 env={**os.environ, "MARKED_BY_TEST": unique, **environment},
                 start_new_session=True,
             )
+        opened_by_now.append(self)
+
+    def take_crashes(self) -> list[str]:
+        """Return what the log tells of them, beyond what was returned before."""
+        seen, self._told = self._told, told(self.err)
+        return self._told[len(seen) :]
 
     @property
     def out(self) -> str:
@@ -84,6 +92,9 @@ class Terminal:
         for pid in self.left_behind():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+opened_by_now: list[Terminal] = []
 
 
 def environment_of(folder: Path) -> list[str]:

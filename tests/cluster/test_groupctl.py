@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.terminals import ROOT, Terminal, terminal
+from tests.cluster.terminals import ROOT, START_LIMIT, Terminal, terminal
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -212,6 +213,17 @@ def test_an_app_that_gives_up_ends_the_command(tmp_path: Path) -> None:
         assert node.status(30) == 1
         assert "stops: the app has ended: " in node.out
         assert "RuntimeError: this app never works" in node.err
+
+
+def test_a_crash_in_another_process_is_seen(tmp_path: Path) -> None:
+    with terminal(tmp_path, "start", "--app", "tests.cluster.app:hurting") as node:
+        (line,) = eventually(node.take_crashes, START_LIMIT)
+        node.press_ctrl_c()
+        assert node.status() == 0
+
+    assert "child_terminated supervisor=GroupSupervisor" in line
+    assert "actor=MonitorRegistry" in line
+    assert node.take_crashes() == []
 
 
 def test_a_name_that_lives_already_is_refused(pair: Pair, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from actors import AnyRef
+from tests.crashes import told
 from tests.transport.strangers import SECRET
 from tests.waiting import eventually
 from transport import Node
@@ -51,6 +52,7 @@ class Guest:
     def end(self) -> tuple[int, str, str]:
         """Let its main end; return exit status, output and errors."""
         out, errors = self.process.communicate("", timeout=START_LIMIT)
+        assert told(errors) == []
         return self.process.returncode, out, errors
 
 
@@ -65,4 +67,5 @@ def guest(
         yield made
     finally:
         made.process.kill()
-        made.process.communicate()
+        _, errors = made.process.communicate()
+        assert told(errors) == []

@@ -155,6 +155,7 @@ def test_an_interpreter_that_ends_says_goodbye_and_is_quiet(host: Node) -> None:
     assert lost.cause == "stopped"
 
 
+@pytest.mark.crashes("ShardActor", "Shards", "group_gave_up", by="killed|shutdown")
 def test_a_group_whose_shards_keep_crashing_gives_up_and_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_group_whose_shards_keep_crashing_gives_up_and_says_so(
     assert "its actors kept crashing; start it again, and see their errors" in line
 
 
+@pytest.mark.crashes("LinkIO", "node_gave_up", by="killed|shutdown")
 def test_a_node_whose_links_keep_crashing_gives_up_and_says_so(
     host: Node, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -26,6 +26,7 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Following, "on_ops", choke)
 
 
+@pytest.mark.crashes("ShardActor", by="choked")
 @pytest.mark.slow
 def test_a_peer_that_crashes_shards_is_cut_off_for_a_while(
     poison: None, caplog: pytest.LogCaptureFixture

@@ -193,6 +193,7 @@ def test_a_stream_made_while_the_group_stops_ends() -> None:
     assert list(stream) == []
 
 
+@pytest.mark.crashes("group_gave_up", by="killed")
 def test_a_group_whose_actors_keep_crashing_is_stopped() -> None:
     with Group.start("app", log=False, shards=1) as g, mailbox() as me:
         g.register("k")
@@ -217,6 +218,7 @@ def test_a_group_whose_tree_is_stopped_did_not_give_up(
     assert "gave_up" not in caplog.text
 
 
+@pytest.mark.crashes("group_gave_up", "GroupKeeper", by="killed")
 def test_a_group_can_be_the_child_of_a_supervisor() -> None:
     with Node.start("a", listen=None) as node:
         spec = group.child_spec("app", node=node, log=False, shards=2)
@@ -233,6 +235,7 @@ def test_a_group_can_be_the_child_of_a_supervisor() -> None:
         assert _running("app") is None
 
 
+@pytest.mark.crashes("GroupKeeper", by="killed")
 def test_a_killed_keeper_lets_its_group_be_started_again() -> None:
     with Node.start("a", listen=None) as node:
         boss = Supervisor.start([group.child_spec("app", node=node, log=False)])

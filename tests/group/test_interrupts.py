@@ -54,6 +54,7 @@ def interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.crashes("ShardActor", by="KeyboardInterrupt")
 def test_a_group_serves_on_wherever_interrupts_have_hit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_wait_that_is_interrupted_leaves_nothing_behind(
         assert not g._instance.waiting
 
 
+@pytest.mark.crashes("ShardActor", by="KeyboardInterrupt")
 def test_links_serve_on_wherever_interrupts_have_hit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -26,6 +26,7 @@ def sweeper(g: Group) -> AnyRef:
     return ref
 
 
+@pytest.mark.crashes("ClusterLease", by="killed")
 def test_a_sweeper_that_is_killed_is_replaced_and_goes_on() -> None:
     with Group.start("app", log=False) as g:
         red = g.connect("red", ttl=TTL)
@@ -55,6 +56,7 @@ def test_leases_end_in_their_order() -> None:
         assert ended == ["quick", "slow"]
 
 
+@pytest.mark.crashes("ClusterLease", by="on purpose")
 def test_a_sweeper_that_crashes_while_it_judges_leaves_the_cluster_usable(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -197,6 +197,7 @@ def test_a_slow_monitor_is_told_what_it_missed_and_begins_again() -> None:
         assert event_of(me).type == "unregistered"
 
 
+@pytest.mark.crashes("MonitorRegistry", by="killed")
 def test_a_registry_that_is_killed_forgets_nobody(g: Group) -> None:
     with listeners() as (one,), mailbox() as me:
         g.monitor("k", actor=one)
@@ -213,6 +214,7 @@ def test_a_registry_that_is_killed_forgets_nobody(g: Group) -> None:
         assert [event_of(me).key, event_of(me).key] == ["k", "other"]
 
 
+@pytest.mark.crashes("MonitorRegistry", by="killed")
 def test_calls_wait_for_a_registry_that_is_restarted(g: Group) -> None:
     with mailbox() as me:
         kill(current_registry(g))

@@ -191,6 +191,7 @@ def test_who_lags_is_told_differences_and_still_as_many_leaves_as_joins() -> Non
         assert len(diary.calls) < 40
 
 
+@pytest.mark.crashes("Caller", by="killed")
 def test_callbacks_outlive_the_actor_that_calls_them() -> None:
     diary = Diary()
     with Scope.start("jobs") as scope, listeners(2) as (one, other):

@@ -150,6 +150,7 @@ def test_snapshots_for_an_actor_end_with_it() -> None:
         eventually(lambda: len(heard.get(timeout=PATIENCE)) > 3, what="more")
 
 
+@pytest.mark.crashes("Regular", by="killed")
 def test_snapshots_go_on_when_the_actor_that_sends_them_is_killed() -> None:
     with Scope.start("jobs") as scope, mailbox() as me:
         scope.snapshot_every(0.02, actor=me.ref)

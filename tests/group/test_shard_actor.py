@@ -91,6 +91,7 @@ def events_of(me: Mailbox, count: int) -> list[Event]:
     return events
 
 
+@pytest.mark.crashes("ShardActor", by="PlannedError")
 @pytest.mark.parametrize(
     ("owner", "name", "after"),
     [
@@ -125,7 +126,11 @@ def test_a_write_whose_turn_crashes_the_shard_is_done_all_the_same(
         assert told(me)[0].type == "unregistered"
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.crashes("ShardActor", by="PlannedError")
+@pytest.mark.parametrize(
+    "times",
+    [1, pytest.param(2, marks=pytest.mark.crashes("Shards", by="PlannedError"))],
+)
 def test_an_effect_that_crashes_the_shard_takes_no_other_with_it(
     plan: Plan, times: int
 ) -> None:
@@ -142,6 +147,7 @@ def test_an_effect_that_crashes_the_shard_takes_no_other_with_it(
         assert g.whereis("k") is me.ref
 
 
+@pytest.mark.crashes("ShardActor", by="PlannedError")
 def test_an_owner_whose_watching_has_crashed_is_watched(plan: Plan) -> None:
     sabotage = plan(Effects, "perform")
     with Group.start("app", shards=1, log=False) as g, listeners() as (one,):
@@ -153,6 +159,7 @@ def test_an_owner_whose_watching_has_crashed_is_watched(plan: Plan) -> None:
         eventually(lambda: not g.keys(), PATIENCE, what="row is gone")
 
 
+@pytest.mark.crashes("ShardActor", by="PlannedError")
 @pytest.mark.parametrize("after", [True, False])
 @pytest.mark.parametrize("verb", ["unregister", "leave"])
 def test_a_removal_whose_turn_crashes_the_shard_is_done_all_the_same(
@@ -174,6 +181,7 @@ def test_a_removal_whose_turn_crashes_the_shard_is_done_all_the_same(
                 g.unregister("k")
 
 
+@pytest.mark.crashes("ShardActor", by="PlannedError")
 def test_a_write_that_crashes_its_shard_twice_is_given_up(plan: Plan) -> None:
     sabotage = plan(Local, "register")
     with Group.start("app", shards=1, log=False) as g, mailbox():
@@ -186,6 +194,7 @@ def test_a_write_that_crashes_its_shard_twice_is_given_up(plan: Plan) -> None:
         assert g.member_count("still/there") == 1
 
 
+@pytest.mark.crashes("ShardActor", by="PlannedError")
 @pytest.mark.parametrize(
     ("owner", "name", "after"),
     [
@@ -220,6 +229,7 @@ def test_a_death_whose_turn_crashes_the_shard_is_noticed_all_the_same(
         assert list(g.entries()) == g.local_entries() == []
 
 
+@pytest.mark.crashes("ShardActor", by="PlannedError")
 @pytest.mark.parametrize("after", [True, False])
 @pytest.mark.parametrize("name", ["_subscribe", "_unsubscribe"])
 def test_a_monitor_whose_turn_crashes_the_shard_is_set_all_the_same(
@@ -239,6 +249,7 @@ def test_a_monitor_whose_turn_crashes_the_shard_is_set_all_the_same(
         assert told(me)[0].key == "k"
 
 
+@pytest.mark.crashes("ShardActor", by="PlannedError")
 @pytest.mark.parametrize("after", [True, False])
 def test_a_stream_whose_turn_crashes_the_shard_begins_all_the_same(
     plan: Plan, *, after: bool
@@ -257,6 +268,7 @@ def test_a_stream_whose_turn_crashes_the_shard_begins_all_the_same(
         assert [e.key for e in found if isinstance(e, Event)] == ["before", "after"]
 
 
+@pytest.mark.crashes("ShardActor", by="PlannedError")
 def test_a_waiting_caller_does_not_see_the_crash(plan: Plan) -> None:
     sabotage = plan(Shard, "_subscribe")
     with Group.start("app", shards=1, log=False) as g, listeners() as (one,):
@@ -277,6 +289,7 @@ def test_a_waiting_caller_does_not_see_the_crash(plan: Plan) -> None:
         assert found.ref is one
 
 
+@pytest.mark.crashes("ShardActor", by="PlannedError")
 @pytest.mark.parametrize("after", [True, False])
 @pytest.mark.parametrize("name", ["_settle", "_on_fenced"])
 def test_settle_does_not_see_the_crash(plan: Plan, name: str, *, after: bool) -> None:
@@ -291,6 +304,7 @@ def test_settle_does_not_see_the_crash(plan: Plan, name: str, *, after: bool) ->
         assert gb.whereis("k") == me.ref
 
 
+@pytest.mark.crashes("ShardActor", by="PlannedError")
 @pytest.mark.parametrize("after", [True, False])
 @pytest.mark.parametrize("name", ["_open", "_close"])
 def test_a_cluster_is_joined_and_left_over_a_crash(
@@ -316,6 +330,7 @@ def test_a_cluster_is_joined_and_left_over_a_crash(
         ]
 
 
+@pytest.mark.crashes("ShardActor", by="killed")
 def test_a_killed_shard_is_replaced_and_knows_everything() -> None:
     with (
         Group.start("app", shards=1, log=False) as g,
@@ -341,6 +356,7 @@ def test_a_killed_shard_is_replaced_and_knows_everything() -> None:
         assert shard_actor(g) is not old
 
 
+@pytest.mark.crashes("ShardActor", by="killed")
 def test_an_owner_that_dies_while_its_shard_is_down_is_cleaned_up() -> None:
     with (
         Group.start("app", shards=1, log=False) as g,
@@ -359,6 +375,7 @@ def test_an_owner_that_dies_while_its_shard_is_down_is_cleaned_up() -> None:
         assert (event.type, event.reason) == ("unregistered", "normal")
 
 
+@pytest.mark.crashes("ShardActor", by="killed")
 def test_shards_that_crash_under_load_lose_nothing() -> None:
     writers, writes = 4, 40
     with (
@@ -407,6 +424,7 @@ def events_heard(watcher: AnyRef) -> list[Event]:
     ]
 
 
+@pytest.mark.crashes("ShardActor", by="killed")
 def test_a_shard_that_crashes_keeps_its_peers_in_step() -> None:
     with groups("a", "b", shards=1, heartbeat=0.2) as (ga, gb), listeners(3) as refs:
         for index, ref in enumerate(refs):
@@ -433,7 +451,18 @@ def patient_group() -> Iterator[Group]:
         yield g
 
 
-@pytest.mark.parametrize("child", ["data", "monitors", "leases", "shards"])
+@pytest.mark.parametrize(
+    "child",
+    [
+        pytest.param(child, marks=pytest.mark.crashes(name, by="killed"))
+        for child, name in {
+            "data": "Data",
+            "monitors": "MonitorRegistry",
+            "leases": "ClusterLease",
+            "shards": "Shards",
+        }.items()
+    ],
+)
 def test_any_part_of_the_tree_can_be_killed(patient_group: Group, child: str) -> None:
     g = patient_group
     with listeners() as (one,), mailbox() as me, g.connect("red", ttl=60):

@@ -34,6 +34,7 @@ def child_of(g: Group, name: str) -> AnyRef:
     return ref
 
 
+@pytest.mark.crashes("Shards", by="killed")
 def test_a_monitor_does_not_wait_for_shards_whose_restart_waits_for_it() -> None:
     with Group.start("app", shards=2, log=False) as g, mailbox() as me:
         # So that the registry gets the request when no shard can answer.
@@ -49,6 +50,7 @@ def test_a_monitor_does_not_wait_for_shards_whose_restart_waits_for_it() -> None
         assert told(me)[0].key == "k"
 
 
+@pytest.mark.crashes("Shards", by="killed")
 def test_a_sweeper_does_not_wait_for_shards_whose_restart_waits_for_it() -> None:
     with Group.start("app", shards=2, log=False) as g, listeners() as (one,):
         g.connect("red", ttl=60)
@@ -75,6 +77,7 @@ def test_a_sweeper_does_not_wait_for_shards_whose_restart_waits_for_it() -> None
         eventually(lambda: not g.connected("red"), PATIENCE, what="red is left")
 
 
+@pytest.mark.crashes("MonitorRegistry", by="PlannedError")
 def test_a_registry_that_crashes_is_nothing_for_its_caller(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -95,6 +98,7 @@ def test_a_registry_that_crashes_is_nothing_for_its_caller(
         assert branches(g)["monitors"].restarts == 1
 
 
+@pytest.mark.crashes("ClusterLease", by="PlannedError")
 def test_a_sweeper_that_crashes_in_leaving_leaves_after_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -118,6 +122,7 @@ def test_a_sweeper_that_crashes_in_leaving_leaves_after_all(
         g.connect("red").register("k", actor=one, timeout=DEADLINE)
 
 
+@pytest.mark.crashes("Shards", by="killed")
 def test_a_shard_that_ends_late_leaves_its_successor_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

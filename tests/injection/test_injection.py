@@ -31,6 +31,16 @@ def probes(caplog: pytest.LogCaptureFixture) -> Iterator[Probes]:
         yield laid
 
 
+@pytest.mark.crashes(
+    "Data",
+    "Shards",
+    "ShardActor",
+    "MonitorRegistry",
+    "ClusterLease",
+    "Operations",
+    by="PlannedError|killed|no such method|injection.points.Point",
+    always=False,
+)
 @pytest.mark.slow
 def test_a_crash_anywhere_loses_nothing(probes: Probes, seed: int) -> None:
     results = [run(probes, point) for point in sample(probes, seed)]
@@ -41,6 +51,7 @@ def test_a_crash_anywhere_loses_nothing(probes: Probes, seed: int) -> None:
     assert sum(result.reached for result in results) > 0.9 * len(results)
 
 
+@pytest.mark.crashes("ShardActor", by="killed")
 def test_there_are_enough_points(probes: Probes) -> None:
     points = all_points(probes)
 
@@ -61,6 +72,7 @@ def lose_a_death(tables: Tables) -> None:
     tables.watched.clear()
 
 
+@pytest.mark.crashes("ShardActor", by="killed")
 @pytest.mark.parametrize(
     ("fault", "step", "words"),
     [

@@ -294,10 +294,18 @@ class Fussy(Recorder):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (ProtocolError("a row in the wrong shard", reason="row"), "reason=row"),
-        (RuntimeError("a bug of ours"), "reason=handler"),
+        pytest.param(
+            ProtocolError("a row in the wrong shard", reason="row"),
+            "reason=row",
+            id="peer's fault",
+        ),
+        pytest.param(
+            RuntimeError("a bug of ours"),
+            "reason=handler",
+            id="our bug",
+            marks=pytest.mark.crashes("link_handler_failed", by="a bug of ours"),
+        ),
     ],
-    ids=["peer's fault", "our bug"],
 )
 def test_a_frame_that_cannot_be_applied_ends_its_link_alone(
     a: Node,

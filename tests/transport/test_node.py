@@ -290,6 +290,7 @@ def test_a_silent_peer_is_lost_after_lease_and_grace(eventually: Eventually) -> 
         r.stop()
 
 
+@pytest.mark.crashes("LinkIO", by="poison")
 def test_when_the_io_thread_dies_its_successor_links_again(
     a: Node, eventually: Eventually
 ) -> None:
@@ -420,6 +421,7 @@ def test_a_name_that_nobody_knows_is_said_and_tried_again(
     assert any(line.startswith("name_not_resolved") for line in warnings(caplog))
 
 
+@pytest.mark.crashes("Discovery", by="killed by a test")
 def test_a_lost_lookup_is_tried_again(a: Node, eventually: Eventually) -> None:
     with Node.start("b", cookie=SECRET) as b:
         asked = threading.Event()

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 
 from tests.conftest import Eventually
+from tests.crashes import told
 from tests.transport.strangers import SECRET
 from transport import Node
 
@@ -65,7 +66,8 @@ def child(join: str) -> Iterator["subprocess.Popen[str]"]:
         yield process
     finally:
         process.kill()
-        process.communicate()
+        _, said = process.communicate()
+        assert told(said) == []
 
 
 @pytest.mark.slow
@@ -82,6 +84,7 @@ def test_a_stopped_process_is_lost_and_comes_back_by_itself(
 
         eventually(lambda: a.linked_id("child") == life, 15)
         _, said = process.communicate("", timeout=10)
+        assert told(said) == []
         assert "process_was_paused" in said
         assert "peers may have dropped us" in said
 
