@@ -73,17 +73,17 @@ def test_own_writes() -> None:
 def test_others_hear_later() -> None:
     """Other nodes hear of it afterwards, and no write waits for them."""
     with groups("a", "b") as (ga, gb), listeners() as (one,):
-        go_on = frozen(gb.node)
-        began = time.monotonic()
-        try:
-            ga.register("k", actor=one)
-            ga.join("room", actor=one)
-            took = time.monotonic() - began
+        took = []
+        with frozen(gb.node):
+            for number in range(10):
+                began = time.monotonic()
+                ga.register("k", {"n": number}, actor=one)
+                ga.join("room", {"n": number}, actor=one)
+                took.append(time.monotonic() - began)
             assert gb.lookup("k") is None
-        finally:
-            go_on.set()
 
-        assert took < 1
+        # The quickest: any may be held up by what else the machine does.
+        assert min(took) < 0.5
         eventually(lambda: gb.whereis("k") == one, PATIENCE)
 
 
@@ -97,13 +97,10 @@ def test_settle() -> None:
             ga.settle(PATIENCE)
             assert gb.whereis(f"k/{number}") == gc.whereis(f"k/{number}") == one
 
-        go_on = frozen(gc.node)
-        try:
+        with frozen(gc.node):
             ga.register("late", actor=one)
             with pytest.raises(ShardTimeoutError):
                 ga.settle(0.2)
-        finally:
-            go_on.set()
 
 
 def test_order_per_key() -> None:
@@ -130,12 +127,9 @@ def test_reads_may_be_old() -> None:
     with groups("a", "b") as (ga, gb), listeners() as (one,):
         ga.register("k", {"v": 1}, actor=one)
         settle(ga)
-        go_on = frozen(gb.node)
-        try:
+        with frozen(gb.node):
             ga.register("k", {"v": 2}, actor=one)
             assert gb.lookup("k") == (one, {"v": 1})
-        finally:
-            go_on.set()
 
 
 def test_no_transactions() -> None:

@@ -136,9 +136,9 @@ def test_leases(interest: str) -> None:
         "monitors": lambda g, ref: g.monitor("k", actor=ref, cluster="used"),
     }
     with groups("a", "b") as (ga, gb), listeners() as (one,):
-        ga.connect("used", ttl=0.2)
+        ga.connect("used", ttl=1.0)
         calls[interest](ga, one)
-        ga.connect("unused", ttl=0.4)
+        ga.connect("unused", ttl=1.0)
         eventually(lambda: gb.nodes("unused") == ["a"], PATIENCE)
 
         eventually(lambda: not ga.connected("unused"), PATIENCE, what="left")

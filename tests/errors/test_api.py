@@ -223,16 +223,17 @@ def test_the_dead_and_the_remote_are_not_registered(g: Group) -> None:
 class Busy(Actor):
     """Is in the middle of a message until its gate is opened."""
 
-    def __init__(self, gate: threading.Event) -> None:
+    def __init__(self, begun: threading.Event, gate: threading.Event) -> None:
         super().__init__()
-        self.gate = gate
+        self.begun, self.gate = begun, gate
 
     def on_receive(self, message: object) -> None:
-        self.gate.wait(PATIENCE)
+        self.begun.set()
+        self.gate.wait(3 * PATIENCE)
 
 
 def test_an_actor_that_lost_a_conflict_can_claim_nothing_more() -> None:
-    gate = threading.Event()
+    begun, gate = threading.Event(), threading.Event()
     with (
         Node.start("a") as a,
         Node.start("b") as b,
@@ -240,8 +241,10 @@ def test_an_actor_that_lost_a_conflict_can_claim_nothing_more() -> None:
         Group.start("app", node=b, log=False) as gb,
         listeners() as (newer,),
     ):
-        older = Busy.start(gate)
+        older = Busy.start(begun, gate)
         older.tell("be busy")
+        # It would end at once if it were told to in between.
+        assert begun.wait(PATIENCE)
         ga.register("k", actor=older)
         gb.register("k", actor=newer)
         try:

@@ -141,15 +141,14 @@ def test_a_node_that_is_suspect_or_down_fails_at_once() -> None:
         named = a.actor("b", "one")
         far = a.ref(b.id, b.adopt(one), "Listener")
         assert far.ask("first", timeout=5) == 1
-        # Its I/O thread stands still, so that nobody refuses a dial.
-        go_on = frozen(b)
         try:
-            eventually(lambda: [p.state for p in a.peers()] == ["suspect"], 5)
-            suspect = ends(far, named)
-            eventually(lambda: [p.state for p in a.peers()] == ["down"], 20)
-            down = ends(far, named)
+            # Its I/O thread stands still, so that nobody refuses a dial.
+            with frozen(b):
+                eventually(lambda: [p.state for p in a.peers()] == ["suspect"], 5)
+                suspect = ends(far, named)
+                eventually(lambda: [p.state for p in a.peers()] == ["down"], 20)
+                down = ends(far, named)
         finally:
-            go_on.set()
             b.stop()
 
     for error in (*suspect, *down):
@@ -175,13 +174,12 @@ def ends(*refs: AnyRef) -> list[NodeDownError]:
 
 def test_a_full_link_never_blocks_its_sender() -> None:
     with quick("a", queue_bytes=1 << 20) as a, quick("b", join=a.address) as b:
-        go_on = frozen(b)
-        began = time.monotonic()
-        with listeners() as (one,):
+        a.wait_peers(1, 5)
+        with frozen(b), listeners() as (one,):
             far = a.ref(b.id, b.adopt(one), "Listener")
+            began = time.monotonic()
             for _ in range(200):
                 far.tell(bytes(60_000))
-        took = time.monotonic() - began
-        go_on.set()
+            took = time.monotonic() - began
 
     assert took < 5

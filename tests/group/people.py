@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from time import monotonic
 from typing import Any, Unpack
 
 import pykka
@@ -110,6 +111,17 @@ def settle(*started: Group) -> None:
     """Wait until each has applied what the others wrote."""
     for group in started:
         group.settle(PATIENCE)
+
+
+def end_leases(g: Group, *clusters: str, seconds: float = 0.0) -> None:
+    """Let the leases of clusters end so much later, whatever their ttl was.
+
+    With a short ttl a test might not get to do what it does before that.
+    """
+    for cluster in clusters:
+        g._instance.leases._leases[cluster].ends_at = monotonic() + seconds
+    # The sweeper looks again.
+    g._instance.lend((), 1.0)
 
 
 def told(me: Mailbox) -> Events:

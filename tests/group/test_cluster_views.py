@@ -18,6 +18,7 @@ from group._core.effects import Effect
 from group._desk import DirectoryDesk
 from tests.group.people import (
     PATIENCE,
+    end_leases,
     event_of,
     groups,
     listeners,
@@ -26,8 +27,6 @@ from tests.group.people import (
     told,
 )
 from tests.waiting import eventually
-
-TTL = 0.3
 
 
 @pytest.fixture
@@ -219,10 +218,12 @@ def test_connect_and_disconnect_race_without_harm(g: Group) -> None:
 
 
 def test_a_lease_without_interest_ends(g: Group) -> None:
-    red = g.connect("red", ttl=TTL)
+    red = g.connect("red", ttl=60)
     left = red.ttl_left
     assert left is not None
-    assert 0 < left <= TTL
+    assert 0 < left <= 60
+
+    end_leases(g, "red")
 
     eventually(lambda: not red.connected, PATIENCE, what="left")
 
@@ -234,7 +235,7 @@ def test_a_lease_without_interest_ends(g: Group) -> None:
 @pytest.mark.parametrize("interest", ["registered", "joined", "monitored"])
 def test_a_lease_with_interest_goes_on(g: Group, interest: str) -> None:
     with mailbox() as me:
-        red = g.connect("red", ttl=TTL)
+        red = g.connect("red", ttl=60)
         match interest:
             case "registered":
                 red.register("k")
@@ -242,14 +243,13 @@ def test_a_lease_with_interest_goes_on(g: Group, interest: str) -> None:
                 red.join("k")
             case _:
                 red.monitor("k")
-        g._instance.leases.extend("red", 0.0 - TTL)
-        # Judged at the next look; it is over by long.
-        g._instance.lend((), TTL)
+        end_leases(g, "red")
 
         eventually(lambda: (red.ttl_left or 0) > 0, PATIENCE, what="extended")
 
         assert red.connected
     assert me is not None
+    end_leases(g, "red")
     eventually(lambda: not red.connected, PATIENCE, what="left when nobody is there")
 
 

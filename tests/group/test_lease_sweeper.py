@@ -2,19 +2,21 @@
 
 import logging
 import threading
-from functools import partial
 
 import pytest
 
 from actors import kill, whereis
-from group import Cluster, Group, NotConnectedError
+from group import Group, NotConnectedError
 from group._core.requests import SealCluster, UnsealCluster
-from group._instance import LEASES_CHANGED
 from group._leases import ClusterLease, Sealed
-from tests.group.people import PATIENCE, AnyRef, listeners, together
+from tests.group.people import PATIENCE, AnyRef, end_leases, listeners, together
 from tests.waiting import eventually
 
 TTL = 0.05
+
+
+def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
 
 
 def sweeper(g: Group) -> AnyRef:
@@ -38,22 +40,20 @@ def test_a_sweeper_that_is_killed_is_replaced_and_goes_on() -> None:
         eventually(lambda: not blue.connected, PATIENCE, what="left")
 
 
-def test_leases_end_in_their_order() -> None:
-    with Group.start("app", log=False) as g, listeners() as (one,):
-        ended: list[str] = []
-        slow, quick = g.connect("slow", ttl=4 * TTL), g.connect("quick", ttl=TTL)
-        used = g.connect("used", ttl=TTL)
-        used.register("k", actor=one)
+def test_leases_end_in_their_order(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "group")
+    with Group.start("app") as g, listeners() as (one,):
+        for name in ("slow", "quick", "used"):
+            g.connect(name, ttl=60)
+        g.register("k", actor=one, cluster="used")
+        end_leases(g, "slow", seconds=4 * TTL)
+        end_leases(g, "quick", "used", seconds=TTL)
 
-        def left(view: Cluster) -> bool:
-            return not view.connected
+        eventually(lambda: not g.connected("slow"), PATIENCE, what="left")
 
-        for view in (quick, slow):
-            eventually(partial(left, view), PATIENCE, what="left")
-            ended.append(view.name)
-
-        assert used.connected
-        assert ended == ["quick", "slow"]
+        assert g.connected("used")
+    ended = [each for each in messages(caplog) if each.startswith("lease_ended ")]
+    assert [line.rpartition("=")[2] for line in ended] == ["quick", "slow"]
 
 
 @pytest.mark.crashes("ClusterLease", by="on purpose")
@@ -61,11 +61,12 @@ def test_a_sweeper_that_crashes_while_it_judges_leaves_the_cluster_usable(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "actors")
-    crashes = iter((True,))
+    crashed = threading.Event()
     sealed = ClusterLease._sealed
 
     def broken(me: ClusterLease, message: Sealed) -> None:
-        if next(crashes, False):
+        if not crashed.is_set():
+            crashed.set()
             raise OSError("on purpose")
         sealed(me, message)
 
@@ -73,10 +74,9 @@ def test_a_sweeper_that_crashes_while_it_judges_leaves_the_cluster_usable(
     with Group.start("app", log=False, shards=2) as g, listeners() as (one,):
         red = g.connect("red", ttl=60)
         red.register("k", actor=one)
-        g._instance.leases.extend("red", -60.0)
-        sweeper(g).tell(LEASES_CHANGED)
+        end_leases(g, "red")
 
-        eventually(lambda: crashes, PATIENCE, what="crashed")
+        assert crashed.wait(PATIENCE)
         eventually(lambda: (red.ttl_left or 0) > 0, PATIENCE, what="judged again")
 
         for number in range(10):

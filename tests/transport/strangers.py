@@ -3,6 +3,8 @@
 import logging
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -101,10 +103,11 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
-def frozen(node: Node) -> threading.Event:
-    """Let a node's I/O thread stand still until the event is set.
+@contextmanager
+def frozen(node: Node) -> Iterator[threading.Event]:
+    """Let a node's I/O thread stand still meanwhile, or until the event is set.
 
-    It stands when this returns: a test that froze a node a little later than it
+    It stands when this begins: a test that froze a node a little later than it
     thought would see what the node did meanwhile.
     """
     stands, go_on = threading.Event(), threading.Event()
@@ -115,4 +118,7 @@ def frozen(node: Node) -> threading.Event:
 
     node._engine._loop.call(stand_still)
     assert stands.wait(20)
-    return go_on
+    try:
+        yield go_on
+    finally:
+        go_on.set()

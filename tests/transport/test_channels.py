@@ -263,14 +263,14 @@ def test_a_full_link_says_so_and_asks_the_channel_when_it_has_drained(
     opened(b, there)
     eventually(lambda: here.up and there.up)
     bodies = deliveries(b, monkeypatch)
-    token, go_on = here.up["b"], frozen(b)
+    token = here.up["b"]
 
-    sent = 0
-    while channel.send(token, b"x" * 100_000):
-        channel.flush([token])
-        sent += 1
-    a.send_message(b.id, b"after")
-    go_on.set()
+    with frozen(b):
+        sent = 0
+        while channel.send(token, b"x" * 100_000):
+            channel.flush([token])
+            sent += 1
+        a.send_message(b.id, b"after")
 
     eventually(lambda: here.full)
     eventually(lambda: len(there.told("frame")) == sent + 1)
@@ -435,11 +435,10 @@ def test_a_peer_that_closes_its_channel_gets_the_messages_behind_it(
     channel, other = opened(a, here), opened(b, there)
     eventually(lambda: here.up and there.up)
     bodies = deliveries(b, monkeypatch)
-    go_on = frozen(b)
-    while channel.send(here.up["b"], bytes(100_000)):
-        channel.flush([here.up["b"]])
-    a.send_message(b.id, b"after")
-    go_on.set()
+    with frozen(b):
+        while channel.send(here.up["b"], bytes(100_000)):
+            channel.flush([here.up["b"]])
+        a.send_message(b.id, b"after")
     eventually(lambda: here.full)
 
     # It never says that it has sent what it held back.

@@ -30,13 +30,14 @@ def run_until(loop: Loop, done: list[object], count: int) -> float:
 
 def test_later_calls_come_in_their_time_and_not_before(loop: Loop) -> None:
     done: list[object] = []
-    loop.call_later(0.03, lambda: done.append("late"))
+    began = time.monotonic()
+    loop.call_later(0.3, lambda: done.append("late"))
     loop.call_later(0.0004, lambda: done.append("early"))
 
-    took = run_until(loop, done, 2)
+    run_until(loop, done, 2)
 
     assert done == ["early", "late"]
-    assert 0.03 <= took < 5.0
+    assert 0.3 <= time.monotonic() - began < 5.0
 
 
 def test_a_wait_shorter_than_a_millisecond_is_one(loop: Loop) -> None:
