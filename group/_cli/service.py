@@ -18,6 +18,7 @@ from actors import (
     ChildSpec,
     Supervisor,
     Timeout,
+    Timer,
     is_ref,
     on_down,
     tell_after,
@@ -26,13 +27,15 @@ from group._cli.errors import FAILED, WRONG_USE, CommandError
 from group._cli.options import DEFAULT_GROUP
 from group._cli.paper import Paper
 from group._clock import monotonic
+from group._errors import StoppedError
 from group._group import Group, GroupOptions
 from transport import TLS, Node, NodeId, NodeLost, NodeOptions, NodeUp
 
 Factory = Callable[[Group], object]
 
-# A node runs the group some milliseconds after its link is up, or never.
-LOOKS, LOOK_AGAIN = 20, 0.05
+# A node runs the group some milliseconds after its link is up; on a busy machine it may
+# take longer, and those that do not run it are looked at for as long as they are there.
+LOOK_AGAIN, SELDOM = 0.05, 1.0
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -57,12 +60,12 @@ def serve(options: Namespace, paper: Paper) -> int:
             before = signal.signal(number, partial(_signalled, news))
             stack.callback(signal.signal, number, before)
         node = Node.start(options.name, **_node_options(options))
-        stack.callback(lambda: node.stop(deadline.left()))
+        stack.callback(lambda: _end("node", node.stop, deadline, paper))
         group = Group.start(options.group, node=node, **_group_options(options))
-        stack.callback(lambda: group.stop(deadline.left()))
+        stack.callback(lambda: _end("group", group.stop, deadline, paper))
         app = _start_app(factory, group)
         if app is not None:
-            stack.callback(lambda: _stop_app(app, deadline, paper))
+            stack.callback(lambda: _end("app", _stop_of(app), deadline, paper))
             on_down(app, lambda reason: news.put(f"the app has ended: {reason}"))
         paper.say(
             _ready(options, node),
@@ -72,10 +75,11 @@ def serve(options: Namespace, paper: Paper) -> int:
             group=options.group,
         )
         announcer = Announcer.start(group, paper)
-        stack.callback(lambda: announcer.stop(timeout=deadline.left()))
         why = news.get()
         deadline.begin(options.stop_timeout)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # First, so that the last line is the one that says why.
+        _end("announcer", _stop_of(announcer), deadline, paper)
         paper.say(
             f"{node.name} stops: {why}", event="stops", node=node.name, reason=why
         )
@@ -110,29 +114,33 @@ class Announcer(Actor):
         self._group = group
         self._paper = paper
         self._known: set[str] = set()
+        # When to look again at those that do not run the group yet.
+        self._timers: dict[str, Timer] = {}
 
     def on_start(self) -> None:
         """Watch the node, and tell of those that are there already."""
         self._group.node.monitor_nodes()
         for peer in self._group.node.peers():
-            self._look(peer.name, LOOKS)
+            self._look(peer.name, LOOK_AGAIN)
 
     def on_receive(self, message: object) -> None:
         """Hear of a change, or look again."""
         match message:
             case NodeUp(node):
-                self._look(node.name, LOOKS)
+                self._look(node.name, LOOK_AGAIN)
             case NodeLost(node, cause):
                 self._gone(node, cause)
-            case ("look", str() as name, int() as looks):
-                self._look(name, looks)
+            case ("look", str() as name, float() as wait):
+                if name in self._timers:
+                    self._look(name, wait)
             case _:
                 super().on_receive(message)
 
-    def _look(self, name: str, looks: int) -> None:
+    def _look(self, name: str, wait: float) -> None:
+        self._forget(name)
         if name in self._known:
             return
-        if name in self._group.nodes():
+        if self._runs_the_group(name):
             self._known.add(name)
             self._paper.say(
                 f"+ {name} is here; {self._count()}",
@@ -140,10 +148,24 @@ class Announcer(Actor):
                 node=name,
                 nodes=1 + len(self._known),
             )
-        elif looks > 0:
-            tell_after(self.actor_ref, LOOK_AGAIN, ("look", name, looks - 1))
+        else:
+            again = ("look", name, min(1.5 * wait, SELDOM))
+            self._timers[name] = tell_after(self.actor_ref, wait, again)
+
+    def _runs_the_group(self, name: str) -> bool:
+        try:
+            return name in self._group.nodes()
+        except StoppedError:
+            # It has given up, and said so.
+            return False
+
+    def _forget(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()
 
     def _gone(self, node: NodeId, cause: str) -> None:
+        self._forget(node.name)
         if node.name in self._known:
             self._known.discard(node.name)
             self._paper.say(
@@ -264,12 +286,19 @@ def _start_app(factory: Factory | None, group: Group) -> AnyRef | None:
     return App.start(children=list(children))
 
 
-def _stop_app(app: AnyRef, deadline: Deadline, paper: Paper) -> None:
+def _stop_of(ref: AnyRef) -> Callable[[float], object]:
+    return lambda seconds: ref.stop(timeout=seconds)
+
+
+def _end(
+    what: str, stop: Callable[[float], object], deadline: Deadline, paper: Paper
+) -> None:
+    """Stop a part of the command; the others are stopped even if it does not end."""
     try:
-        app.stop(timeout=deadline.left())
+        stop(deadline.left())
     except Timeout:
-        words = "the app did not end in time; its threads are left behind"
-        paper.say(words, event="app_left_behind")
+        words = f"the {what} did not end in time; its threads are left behind"
+        paper.say(words, event=f"{what}_left_behind")
 
 
 def _wrong(text: str) -> CommandError:

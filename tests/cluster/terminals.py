@@ -15,7 +15,7 @@ from tests.waiting import eventually
 ROOT = Path(__file__).parent.parent.parent
 # Seconds: to start an interpreter and a node on a busy machine, and to stop.
 START_LIMIT = 20.0
-STOP_LIMIT = 10.0
+STOP_LIMIT = 15.0
 
 
 class Terminal:

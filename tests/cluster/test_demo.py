@@ -78,7 +78,7 @@ def test_ctrl_c_stops_everything_at_any_moment(demo: Terminal, moment: str) -> N
 
     print(f"ended {took:.2f} s after Ctrl-C")
     assert status == 0, demo.err
-    assert took < 2 * STOP_TIME
+    assert took < 5 * STOP_TIME
     assert demo.left_behind() == []
     assert demo.err == ""
 
@@ -144,5 +144,5 @@ def test_a_node_that_hangs_does_not_hold_up_the_end(demo: Terminal) -> None:
     took = time.monotonic() - began
 
     print(f"ended {took:.2f} s after Ctrl-C")
-    assert took < 2 * STOP_TIME
+    assert took < 5 * STOP_TIME
     assert demo.left_behind() == []
