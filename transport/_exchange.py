@@ -190,7 +190,8 @@ class Exchange:
         link = self.proven.pop(token)
         self.links[token] = link
         self.by_node[node] = link
-        self._changed = True
+        # At once: others are told of the node next, and look for its link.
+        self._publish()
         link.say(control.Ping(clock.microseconds()))
         self._traffic.node_up(node)
         self._channels.link_opened(link)

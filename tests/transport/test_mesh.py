@@ -75,15 +75,15 @@ def test_a_dial_that_is_answered_is_a_link() -> None:
     seen = made.step(answered("a", 5), 0.2)
 
     assert met == [fx.Proceed(5, 0)]
-    assert seen == [fx.PeerUp(node_id("a")), fx.LinkUp(5, node_id("a"))]
+    assert seen == [fx.LinkUp(5, node_id("a")), fx.PeerUp(node_id("a"))]
     assert only(fx.Dial, ticked(made, 3.0)) == []
 
 
 def test_a_dialler_is_accepted() -> None:
     assert mesh().step(asked("a", 5), 0.0) == [
         fx.Accept(5),
-        fx.PeerUp(node_id("a")),
         fx.LinkUp(5, node_id("a")),
+        fx.PeerUp(node_id("a")),
     ]
 
 
@@ -157,8 +157,8 @@ def test_another_life_of_a_lost_peer_takes_its_name() -> None:
     assert seen[0] == fx.PeerDown(node_id("a", 1), "another incarnation answers")
     assert seen[1:] == [
         fx.Accept(7),
-        fx.PeerUp(node_id("a", 2)),
         fx.LinkUp(7, node_id("a", 2)),
+        fx.PeerUp(node_id("a", 2)),
     ]
 
 

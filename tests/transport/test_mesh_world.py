@@ -60,9 +60,10 @@ class Life:
         match effect:
             case fx.PeerUp(node):
                 assert node not in self.up
+                # Who hears of it may speak to it at once.
+                assert node in self.links.values()
                 self.up.add(node)
             case fx.LinkUp(token, node):
-                assert node in self.up
                 assert node not in self.links.values(), "two links with one peer"
                 self.links[token] = node
             case fx.LinkDown(token, node):

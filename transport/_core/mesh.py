@@ -239,8 +239,7 @@ class Mesh:
         if peer is None or peer.node != node:
             peer = Peer(node, message.address, message.hidden, State.DOWN, now)
             self._peers[node.name] = peer
-        if peer.state is State.DOWN:
-            self._out.append(effects.PeerUp(node, message.hidden))
+        came = peer.state is State.DOWN
         if peer.state is not State.UP:
             peer.state, peer.since = State.UP, now
         peer.token = peer.last_token = token
@@ -254,6 +253,9 @@ class Mesh:
             # Who hides comes by itself, or not at all.
             self._routes.learn(node.name, message.address, now)
         self._out.append(effects.LinkUp(token, node))
+        if came:
+            # Behind the link: who hears of a node may speak to it at once.
+            self._out.append(effects.PeerUp(node, message.hidden))
         self._gossip(peer)
 
     def _gossip(self, newcomer: Peer) -> None:
