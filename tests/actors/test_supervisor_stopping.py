@@ -90,7 +90,7 @@ def test_no_time_at_all_is_told_and_then_abandoned(log: Log) -> None:
     began = time.monotonic()
     boss.stop(timeout=5)
 
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 4
     log.gate("a").set()
 
 

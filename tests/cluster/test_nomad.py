@@ -86,6 +86,8 @@ def test_a_job_that_fails_runs_on_in_another_process(nomads: Nomads) -> None:
 
     for _ in range(3):
         others = [pid for pid in pids.values() if pid != home]
+        # Who is to tell it hears of the next life when all others do, or later.
+        nomads.await_life("b", home)
         nomads.desk("b").job("job").get(timeout=10).tell("fail")
         since = time.monotonic()
         home = nomads.await_life("c", *others)

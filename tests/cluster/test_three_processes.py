@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 COOKIE = "only for tests, at least 32 bytes long"
 Proxy = Any  # Its methods are those of the clerk.
 NAMES = ("a", "b", "c")
-HEARTBEAT, LEASE, GRACE = 0.2, 1.0, 0.5
+HEARTBEAT, LEASE, GRACE = 0.4, 2.0, 0.5
 
 
 class Cluster:
@@ -129,7 +129,10 @@ def running(folder: Path) -> Iterator[Cluster]:
 
 
 def await_row(cluster: Cluster, watcher: str, row: tuple[str, str, str]) -> None:
-    eventually(lambda: row in cluster.view(watcher), what=f"{watcher} sees {row}")
+    def seen() -> bool:
+        return row in cluster.view(watcher)
+
+    eventually(patient(seen), START_LIMIT, what=f"{watcher} sees {row}")
 
 
 class Purge(NamedTuple):
@@ -140,7 +143,10 @@ class Purge(NamedTuple):
 
 
 def await_purge(cluster: Cluster, watcher: str, gone: str, since: float) -> Purge:
-    eventually(lambda: gone not in cluster.owners(watcher), timeout=10, what="purge")
+    def purged() -> bool:
+        return gone not in cluster.owners(watcher)
+
+    eventually(patient(purged), START_LIMIT, what="purge")
     now = time.monotonic()
     return Purge(now, now - since)
 
