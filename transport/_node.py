@@ -320,7 +320,8 @@ class Node:
         if link is None:
             return False
         if not link.outbox.put_message(body, bounded=bounded):
-            self._engine.message_dropped(node_id)
+            if not link.outbox.closed:
+                self._engine.message_dropped(node_id)
             return False
         link.pump()
         return True

@@ -475,6 +475,21 @@ def test_dropped_messages_are_said_once(
     assert "peer=a" in line
 
 
+def test_a_message_to_a_link_that_has_just_closed_is_not_called_too_much(
+    a: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address) as b:
+        link = b._engine.link_to(a.id)
+        assert link is not None
+        go_on = frozen(b)
+        link.outbox.close()
+
+        assert not b.send_message(a.id, b"x")
+
+        go_on.set()
+    assert [line for line in warnings(caplog) if "messages_dropped" in line] == []
+
+
 def test_without_a_file_descriptor_a_node_waits_and_links_live_on(
     a: Node, caplog: pytest.LogCaptureFixture, eventually: Eventually
 ) -> None:
