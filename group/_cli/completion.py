@@ -77,8 +77,7 @@ def _bash(top: Command, commands: Sequence[Command]) -> Iterator[str]:
     yield "    local command=${COMP_WORDS[1]} words="
     yield "    COMPREPLY=()"
     yield "    if ((COMP_CWORD == 1)); then"
-    names = [each.name for each in commands]
-    yield f'        words="{" ".join([*names, *_names(top)])}"'
+    yield from _bash_words(" ".join(each.name for each in commands), top)
     yield "    else"
     yield '        case "$command $before" in'
     for each in commands:
@@ -86,13 +85,21 @@ def _bash(top: Command, commands: Sequence[Command]) -> Iterator[str]:
     yield "        esac"
     yield '        case "$command" in'
     for each in commands:
-        words = " ".join([*each.choices, *_names(each)])
-        yield f'            {each.name}) words="{words}" ;;'
+        yield f"            {each.name})"
+        yield from _bash_words(" ".join(each.choices), each)
+        yield "            ;;"
     yield "        esac"
     yield "    fi"
     yield '    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")'
     yield "}"
     yield "complete -F _groupctl groupctl"
+
+
+def _bash_words(words: str, command: Command) -> Iterator[str]:
+    """Offer options to who has begun one, or where nothing else is known."""
+    options = " ".join(_names(command))
+    yield f'        words="{words or options}"'
+    yield f'        [[ $word == -* ]] && words="{options}"'
 
 
 def _bash_values(command: Command) -> Iterator[str]:
