@@ -38,7 +38,8 @@ class NodeOptions(TypedDict, total=False):
         join_timeout: How long to wait for them.
         handshake_timeout: How long a stranger may take to prove itself.
         queue_bytes: Actor messages that may wait for one peer.
-        dns_interval: Between two looks at a dns:// address.
+        dns_interval: Between two looks at a dns:// address; less at first, while there
+            is no link; 5.
     """
 
     listen: str | None

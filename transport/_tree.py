@@ -15,6 +15,8 @@ from transport._switchboard import Switchboard
 
 # Before the I/O thread is busy for good, it answers whoever waits for its start.
 FIRST_MAIL = 0.005
+# Seconds between looks at a name while there is no link at all: this, and then longer.
+FIRST_POLL = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Discovery(Actor):
         super().__init__()
         self._parts = parts
         self._next: dict[str, Timer] = {}
+        self._looks: dict[str, int] = {}
 
     def on_start(self) -> None:
         """Take over from the one before, if there was one."""
@@ -119,6 +122,10 @@ class Discovery(Actor):
         if before is not None:
             before.cancel()
         interval = self._parts.dns_interval
+        looks = self._looks[address] = self._looks.get(address, 0) + 1
+        if not self._parts.exchange.links:
+            # Nodes that start together are in the name service a moment later.
+            interval = min(interval, FIRST_POLL * 2.0 ** min(looks, 16))
         self._next[address] = tell_after(self.actor_ref, interval, Poll(address))
 
     def _poll(self, address: str) -> None:

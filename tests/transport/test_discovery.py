@@ -123,6 +123,19 @@ def test_an_address_that_comes_later_is_found(
 
 
 @pytest.mark.slow
+def test_a_node_without_links_looks_again_soon(
+    names: NameService, nodes: Callable[..., Node], eventually: Eventually
+) -> None:
+    a = nodes("a")
+    c = nodes("c", join=f"dns://{NAME}:{port_of(a)}", dns_interval=60.0)
+    names.await_polls(2 - names.asked)
+
+    names.addresses = ["127.0.0.1"]
+
+    eventually(lambda: up(c) == ["a"], 10)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
