@@ -116,17 +116,18 @@ class Answers:
 
     def _keys(self, prefix: Argument, cluster: Argument) -> Answer:
         keys = self._group.keys(prefix, cluster=cluster)
-        return _list(keys)
+        under = "" if prefix is None else f" under {prefix!r}"
+        return _list(keys, f"there is no key{under}{_in(cluster)}")
 
     def _members(self, key: Argument, cluster: Argument) -> Answer:
         found = self._group.members(key or "", cluster=cluster)
-        return _list([row_of(self._node, entry) for entry in found])
+        rows = [row_of(self._node, entry) for entry in found]
+        return _list(rows, f"{key!r} has no member{_in(cluster)}")
 
     def _lookup(self, key: Argument, cluster: Argument) -> Answer:
         entry = self._group.lookup(key or "", cluster=cluster)
         if entry is None:
-            where = "" if cluster is None else f" in cluster {cluster!r}"
-            return "nothing", f"nobody has registered {key!r}{where}", None
+            return "nothing", f"nobody has registered {key!r}{_in(cluster)}", None
         return "found", "", row_of(self._node, entry)
 
     def _explain(self, key: Argument, cluster: Argument) -> Answer:
@@ -173,8 +174,14 @@ def _actor(node: Node, ref: AnyRef) -> dict[str, object]:
     return {"actor": class_name(ref), "node": life.name, "id": number}
 
 
-def _list(rows: Sequence[object]) -> Answer:
-    return "found" if rows else "nothing", "", list(rows)
+def _in(cluster: Argument) -> str:
+    return "" if cluster is None else f" in cluster {cluster!r}"
+
+
+def _list(rows: Sequence[object], nothing: str) -> Answer:
+    if not rows:
+        return "nothing", nothing, []
+    return "found", "", list(rows)
 
 
 def _vitals() -> Answer:

@@ -37,6 +37,8 @@ def inspect(options: Namespace, paper: Paper) -> int:
             data = busiest(options, data)
         if options.json:
             paper.data(data)
+        elif kind == "nothing":
+            _nothing(paper, options, text)
         else:
             VIEWS.get(options.command, _as_told)(paper, options, text, data)
         return 0 if kind == "found" else FAILED
@@ -47,6 +49,12 @@ def _surveyor(look: Look) -> AnyRef:
     _, _, ref = look.ask("survey")
     assert is_ref(ref)
     return ref
+
+
+def _nothing(paper: Paper, options: Namespace, text: str) -> None:
+    """Say so; but a list that goes to a program is empty."""
+    if paper.is_terminal or options.command == "lookup":
+        paper.lines(text)
 
 
 def _as_told(paper: Paper, options: Namespace, text: str, data: object) -> None:

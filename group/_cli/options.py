@@ -150,7 +150,7 @@ def _start(one: argparse.ArgumentParser) -> None:
     )
     one.add_argument(
         "--require-peers",
-        type=_whole,
+        type=_not_negative,
         metavar="N",
         default=0,
         help="fail unless so many are linked in time (%(default)s)",
@@ -225,7 +225,7 @@ def _top(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--limit",
         metavar="N",
-        type=_whole,
+        type=_not_negative,
         default=TOP_ACTORS,
         help="how many to list; 0 is all (%(default)s)",
     )
@@ -340,6 +340,13 @@ def _positive(text: str) -> float:
             f"must be a positive number of seconds, got {text!r}"
         )
     return seconds
+
+
+def _not_negative(text: str) -> int:
+    number = _whole(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text!r}")
+    return number
 
 
 def _counting(text: str) -> int:

@@ -206,6 +206,8 @@ def trust(options: Namespace) -> NodeOptions:
 def _log_to_stderr(level: str) -> None:
     number = logging.WARNING if level == "off" else logging.INFO
     logging.basicConfig(level=number, format=LOG_FORMAT)
+    # What the group logs is its own setting, which `groupctl log-level` changes.
+    logging.getLogger("group").setLevel(logging.INFO)
 
 
 def _signalled(news: SimpleQueue[str], number: int, _frame: FrameType | None) -> None:

@@ -19,18 +19,14 @@ def _names(paper: Paper, options: Namespace, text: str, data: Sequence[str]) -> 
 
 
 def _actors_of_key(
-    paper: Paper, options: Namespace, text: str, data: Sequence[Row] | Row | None
+    paper: Paper, options: Namespace, text: str, data: Sequence[Row] | Row
 ) -> None:
-    del options
-    if data is None:
-        paper.lines(text)
-        return
+    del options, text
     rows = [data] if isinstance(data, Mapping) else data
-    if rows:
-        heads = ("ACTOR", "ID", "NODE", "META")
-        paper.table(
-            heads, [(row["actor"], row["id"], row["node"], row["meta"]) for row in rows]
-        )
+    heads = ("ACTOR", "ID", "NODE", "META")
+    paper.table(
+        heads, [(row["actor"], row["id"], row["node"], row["meta"]) for row in rows]
+    )
 
 
 def _clusters(paper: Paper, options: Namespace, text: str, data: Sequence[Row]) -> None:

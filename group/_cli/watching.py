@@ -1,5 +1,7 @@
 """`groupctl watch`: events of a group, as they happen."""
 
+import json
+import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
@@ -33,12 +35,22 @@ def watch(look: Look, options: Namespace, paper: Paper) -> int:
         if is_ref(relay):
             monitor(relay)
         look.progress.finish()
+        _begin(look.target, options)
         try:
             told.until_enough()
         except KeyboardInterrupt:
             # The way in which a watch is meant to end.
             return 0
     return 0
+
+
+def _begin(target: str, options: Namespace) -> None:
+    """Say to somebody who waits that there is something to wait for."""
+    screen = Paper(sys.stderr)
+    if screen.is_terminal and not options.json:
+        what = "everything" if options.argument is None else repr(options.argument)
+        words = f"watching {what} on {target}; Ctrl-C ends it"
+        screen.line(screen.paint(words, "dim"))
 
 
 class _Told:
@@ -118,5 +130,5 @@ class _Told:
         if row["reason"] is not None:
             words += f"  because {str(row['reason']).partition(chr(10))[0]}"
         elif row["meta"]:
-            words += f"  {row['meta']}"
+            words += f"  {json.dumps(row['meta'], ensure_ascii=False)}"
         return f"{clock} {what} {printable(words)}"

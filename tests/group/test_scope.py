@@ -376,7 +376,7 @@ def test_a_scope_and_a_group_of_one_name_are_two(two: list[Ref]) -> None:
         assert get("app") is group
         ops = whereis("app/ops@a")
         assert ops is not None
-        answer: Any = ops.ask(("members", "k"), timeout=PATIENCE)
+        answer: Any = ops.ask(("members", "k", None), timeout=PATIENCE)
         assert answer[2][0]["id"] == actor_id(two[1])
         with pytest.raises(AlreadyStartedError):
             Scope.start("app", node=node)
