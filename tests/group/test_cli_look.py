@@ -1,0 +1,207 @@
+"""groupctl, run here, looks into nodes that run here: whom it asks, and how."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from group import Group
+from group.__main__ import main
+from tests.group.people import listeners
+from tests.transport.strangers import SECRET, frozen
+from tests.transport.test_tls import files
+from transport import Node
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setitem(os.environ, "GROUP_COOKIE", SECRET)
+
+
+@pytest.fixture
+def a() -> Iterator[Node]:
+    with Node.start("a") as node:
+        yield node
+
+
+Said = tuple[int, str, str]
+
+
+def groupctl(capsys: pytest.CaptureFixture[str], node: Node | str, *words: str) -> Said:
+    """Return status, output and errors of a command."""
+    address = node if isinstance(node, str) else node.address
+    status = main([*words, "--node", address])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_the_only_group_need_not_be_named(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Group.start("shop", node=a, shards=1, log=False):
+        status, out, err = groupctl(capsys, a, "status")
+
+    assert (status, err) == (0, "")
+    assert out.startswith(f"shop on a@{a.address}   1 node up, 0 down   1 shard")
+
+
+def test_of_several_groups_one_is_named(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        Group.start("shop", node=a, shards=1, log=False),
+        Group.start("bank", node=a, shards=1, log=False),
+    ):
+        none_named = groupctl(capsys, a, "nodes")
+        wrong = groupctl(capsys, a, "nodes", "--group", "barn")
+        named = groupctl(capsys, a, "nodes", "--group", "bank")
+
+    assert none_named == (
+        1,
+        "",
+        "groupctl nodes: node a runs 'bank', 'shop'; say which: --group NAME\n",
+    )
+    assert wrong == (
+        1,
+        "",
+        "groupctl nodes: node a runs no group 'barn', but 'bank', 'shop'; say --group "
+        "NAME\n",
+    )
+    assert named == (0, "a\n", "")
+
+
+def test_a_node_without_a_group_is_reached(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = groupctl(capsys, a, "status")
+    ping, _, _ = groupctl(capsys, a, "ping")
+
+    assert (status, out) == (1, "")
+    assert err == (
+        "groupctl status: node a runs no group yet; say which: --group NAME\n"
+    )
+    assert ping == 0
+
+
+def test_the_lease_of_the_cluster_need_not_be_known(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Node.start("quick", heartbeat=0.1, lease=0.4) as node:
+        assert groupctl(capsys, node, "ping")[0] == 0
+    with Node.start("slow", heartbeat=10.0, lease=60.0) as node:
+        assert groupctl(capsys, node, "ping")[0] == 0
+
+
+def test_another_cluster_is_said(a: Node, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = groupctl(capsys, a, "nodes", "--cluster-id", "prod")
+
+    assert status == 1
+    assert "REJECT cluster: peer 'prod', here 'default'" in err
+    assert err.count("\n") == 1
+
+
+def test_a_node_with_tls_is_looked_into_with_a_certificate(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tls = files("b")
+    words = ("--tls-ca", str(tls.ca), "--tls-cert", str(tls.cert))
+    with (
+        Node.start("a", tls=files("a")) as a,
+        Group.start("app", node=a, shards=1, log=False),
+    ):
+        key = ("--tls-key", str(tls.key))
+        fine = groupctl(capsys, a, "nodes", "--name", "b", *words, *key)
+        nameless = groupctl(capsys, a, "nodes", *words, *key)
+        plain = groupctl(capsys, a, "nodes", "--timeout", "1")
+        half = groupctl(capsys, a, "nodes", *words)
+
+    assert fine == (0, "a\n", "")
+    assert nameless[0] == plain[0] == 1
+    assert half == (
+        2,
+        "",
+        "groupctl nodes: TLS takes all of --tls-ca, --tls-cert and --tls-key\n",
+    )
+
+
+def test_a_node_that_stands_still_is_not_waited_for_longer_than_was_said(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    go_on = frozen(a)
+    try:
+        status, out, err = groupctl(capsys, a, "nodes", "--timeout", "0.2")
+    finally:
+        go_on.set()
+
+    assert (status, out) == (1, "")
+    assert err.startswith(f"groupctl nodes: no node answers at {a.address}")
+
+
+def test_nothing_is_said_of_nothing_to_programs(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Group.start("app", node=a, shards=1, log=False):
+        for command in ("keys", "members", "lookup"):
+            text = groupctl(capsys, a, command, "nobody")
+            data = groupctl(capsys, a, command, "nobody", "--json")
+            words = "nobody has registered 'nobody'\n" if command == "lookup" else ""
+            assert text == (1, words, "")
+            assert json.loads(data[1]) == (None if command == "lookup" else [])
+
+
+def test_keys_of_a_named_cluster_are_asked_for(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Group.start("app", node=a, shards=1, log=False) as g, listeners() as (one,):
+        g.connect("red")
+        g.register("k", {"n": 1}, cluster="red", actor=one)
+
+        assert groupctl(capsys, a, "keys", "--cluster", "red")[:2] == (0, "k\n")
+        assert groupctl(capsys, a, "keys")[0] == 1
+        _, out, _ = groupctl(capsys, a, "lookup", "k", "--cluster", "red", "--json")
+        assert json.loads(out)["meta"] == {"n": 1}
+        _, out, _ = groupctl(capsys, a, "explain", "k", "--cluster", "red")
+        assert out.startswith("'k' of cluster 'red' in group 'app' on a, shard 0\n")
+
+
+def test_a_key_cannot_steer_the_terminal(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "k\x1b[2J\x07"
+    with Group.start("app", node=a, shards=1, log=False) as g, listeners() as (one,):
+        g.register(key, {"\x1b]0;x": "\x9b"}, actor=one)
+
+        shown = [
+            groupctl(capsys, a, *words)[1]
+            for words in (
+                ("keys",),
+                ("lookup", key),
+                ("explain", key),
+                ("watch", "--snapshot", "--count", "1"),
+            )
+        ]
+
+    for out in shown:
+        assert out
+        assert out.replace("\n", "").replace("\t", "").isprintable()
+
+
+def test_the_node_to_ask_is_taken_from_the_environment(
+    a: Node, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "GROUPCTL_NODE", a.address)
+
+    assert main(["ping", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["node"] == "a"
+
+
+@pytest.mark.parametrize("words", [("--count", "0"), ("--for", "0"), ("--for", "x")])
+def test_a_watch_without_an_end_that_can_be_is_refused(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["watch", *words])
+
+    assert f"groupctl watch: argument {words[0]}: must be" in capsys.readouterr().err
