@@ -1,12 +1,21 @@
 """All scenarios, in the order in which they run."""
 
-from benchmarks.actor_costs import actors
-from benchmarks.choices import patterns, pick
-from benchmarks.convergence import bulk_sync, churn, death_cleanup, killed_node
-from benchmarks.lookups import lookup, members
-from benchmarks.messages import dispatch, events_local
-from benchmarks.replication import replicated_events, replication_latency
-from benchmarks.writes import join, register, register_unregister
+from benchmarks.scenarios.actor_costs import actors
+from benchmarks.scenarios.busy_app import busy_app
+from benchmarks.scenarios.choices import patterns, pick
+from benchmarks.scenarios.clusters import many_clusters
+from benchmarks.scenarios.deaths import churn, death_cleanup, join_die, local_cleanup
+from benchmarks.scenarios.killing import killed_node
+from benchmarks.scenarios.lookups import lookup, members
+from benchmarks.scenarios.memory import memory
+from benchmarks.scenarios.messages import dispatch, events_local
+from benchmarks.scenarios.replication import (
+    concurrent_writes,
+    replicated_events,
+    replication_latency,
+)
+from benchmarks.scenarios.syncing import bulk_sync
+from benchmarks.scenarios.writes import join, register, register_unregister
 
 scenarios = {
     each.name: each
@@ -22,10 +31,16 @@ scenarios = {
         dispatch,
         replication_latency,
         replicated_events,
+        concurrent_writes,
         bulk_sync,
+        local_cleanup,
         death_cleanup,
         churn,
+        join_die,
         killed_node,
+        memory,
+        many_clusters,
+        busy_app,
         actors,
     )
 }

@@ -63,6 +63,20 @@ def mailboxes(count: int) -> Iterator[list[AnyRef]]:
         end_all(refs)
 
 
+@contextmanager
+def filled(
+    name: str, node: Node, keys: Sequence[str], owners: int = 100
+) -> Iterator[Group]:
+    """A group on a node, with these keys, of so many owners in turns."""
+    with (
+        Group.start(name, node=node, log=False) as group,
+        mailboxes(min(owners, len(keys))) as refs,
+    ):
+        for index, key in enumerate(keys):
+            group.register(key, actor=refs[index % len(refs)])
+        yield group
+
+
 def stop_all(refs: Sequence[AnyRef]) -> None:
     """Ask actors of either kind to stop, all of them first; return when all have."""
     # One request each: a stock actor does not answer a second one if it has just ended.

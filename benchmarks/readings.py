@@ -57,11 +57,16 @@ class Rounds:
             series.values.append(value)
 
     def ratios(self, series: Series) -> list[Ratio]:
-        """Compare a series with its references, round by round."""
+        """Compare a series with those of its references that are here, by rounds."""
         return [
-            Ratio(median(_quotients(series, self.series[name])), name)
+            self.ratio(series, self.series[name])
             for name in series.against
+            if name in self.series
         ]
+
+    def ratio(self, series: Series, reference: Series) -> Ratio:
+        """Compare two series, round by round."""
+        return Ratio(median(_quotients(series, reference)), reference.name)
 
 
 def _quotients(series: Series, reference: Series) -> list[float]:

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping
@@ -9,9 +10,11 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.readings import Rounds, Series
+from benchmarks.references import pg, pyro, redis
 
 PACKAGES = ("pykka-group", "pykka", "msgspec", "cloudpickle", "structlog")
 NAME_WIDTH = 46
+MOST_PLACES = 5
 
 
 def machine() -> dict[str, str]:
@@ -24,7 +27,16 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "packages": versions,
+        **{f"reference {name}": words for name, words in references().items()},
         "load before": load,
+    }
+
+
+def references() -> dict[str, str]:
+    """Return which version of each is here, or how to have it."""
+    return {
+        name: module.version() or f"not here: {module.INSTALL}"
+        for name, module in (("pg", pg), ("Redis", redis), ("Pyro5", pyro))
     }
 
 
@@ -39,7 +51,7 @@ def _processor() -> str:
 
 def heading(facts: Mapping[str, str], rounds: int, scale: float) -> str:
     """Return the lines above the tables."""
-    size = "" if scale == 1 else f", at {scale:g} of the full size"
+    size = "" if scale == 1 else f", at {scale:g} of the repetitions"
     lines = [f"{name}: {value}" for name, value in facts.items()]
     return "\n".join(
         [*lines, f"median [min to max] of {rounds} interleaved rounds{size}"]
@@ -59,15 +71,15 @@ def table(name: str, about: str, found: Rounds) -> str:
 
 def _lines(series: Series, found: Rounds) -> list[str]:
     low, high = min(series.values), max(series.values)
-    spread = f"[{_short(low)} to {_short(high)}]"
-    first = f"  {series.name:{NAME_WIDTH}} {_short(series.median):>8} {series.unit:8}"
+    spread = f"[{short(low)} to {short(high)}]"
+    first = f"  {series.name:{NAME_WIDTH}} {short(series.median):>8} {series.unit:8}"
     ratios = [
-        f"      {_short(ratio.times)} x {ratio.of}" for ratio in found.ratios(series)
+        f"      {short(ratio.times)} x {ratio.of}" for ratio in found.ratios(series)
     ]
     return [f"{first} {spread}", *ratios]
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Return three digits that count."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if value >= size:
@@ -76,8 +88,21 @@ def _short(value: float) -> str:
 
 
 def _three(value: float) -> str:
-    places = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
-    return f"{value:.{places}f}"
+    whole = 1 + math.floor(math.log10(value)) if value else 1
+    return f"{value:.{min(max(0, 3 - whole), MOST_PLACES)}f}"
+
+
+def from_json(text: str) -> tuple[dict[str, str], dict[str, Rounds]]:
+    """Return the machine and the readings of `as_json`."""
+    told = json.loads(text)
+    found: dict[str, Rounds] = {}
+    for name, all_series in told["scenarios"].items():
+        found[name] = Rounds()
+        for one in all_series:
+            series = Series(one["name"], one["unit"], tuple(one["ratios"]))
+            series.values += one["rounds"]
+            found[name].series[series.name] = series
+    return told["machine"], found
 
 
 def as_json(

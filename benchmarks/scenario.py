@@ -1,6 +1,7 @@
 """A scenario: a world that is set up once, and cases that take turns in it."""
 
 import gc
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,13 +15,23 @@ Case = Callable[[], Iterable[Reading]]
 
 
 class Size(NamedTuple):
-    """How large the scenarios are: 1.0 is what the documentation speaks of."""
+    """How large the scenarios are: 1.0 is what the documentation speaks of.
+
+    A run at a tenth has a tenth of the repetitions, but the same shapes, as far as they
+    are quick; only below that they become smaller as well.
+    """
 
     scale: float
+    references: bool = True
+    """Also what has to be installed to be compared with."""
 
     def of(self, full: int, least: int = 1) -> int:
         """Return so many of `full` as this size allows, but at least `least`."""
         return max(least, min(full, round(full * self.scale)))
+
+    def shape(self, full: int, least: int = 1) -> int:
+        """The same of a number that a figure depends on: members, owners, keys."""
+        return Size(self.scale * 10).of(full, least)
 
 
 World = Callable[[Size], Iterator[Sequence[Case]]]
@@ -42,8 +53,9 @@ class Scenario:
                 list(case())
             for _ in range(rounds):
                 for case in cases:
-                    # What the case before has left behind is not this one's cost.
-                    gc.collect()
+                    # What the case before has left behind is not this one's cost. Not
+                    # the oldest, which with 100,000 members would take a second.
+                    gc.collect(1)
                     found.add(case())
         return found
 
@@ -56,6 +68,20 @@ def scenario(world: World) -> Scenario:
     name = world.__name__
     about = (world.__doc__ or name).partition("\n")[0]
     return Scenario(name, about, contextmanager(world))
+
+
+Pause = tuple[float, float] | None
+"""Seconds between two writes, at least and at most; None for none."""
+PACED = (0.003, 0.012)
+
+
+def pauses(between: Pause, count: int) -> Iterator[None]:
+    """Yield so often, with a pause before each; the same pauses in every round."""
+    chance = random.Random(count)
+    for _ in range(count):
+        if between is not None:
+            time.sleep(chance.uniform(*between))
+        yield
 
 
 clock = time.perf_counter_ns

@@ -6,19 +6,28 @@ line of JSON. Times are CLOCK_MONOTONIC in nanoseconds, good for the whole machi
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from actors import AnyRef, Mailbox, mailbox
-from benchmarks import wire
 from benchmarks.owners import GROUP, PATIENCE, keys_of, open_mailboxes
+from benchmarks.references import redis_peer, wire
 from benchmarks.scenario import clock
+from benchmarks.scenarios import busy_app, clusters, memory
+from benchmarks.waiting import (
+    await_count,
+    await_members,
+    await_peer,
+    await_rows,
+    rows_of,
+)
 from group import ALL, Events, EventType, Group
 from transport import Node
 
-NAP = 0.0005
-"""Seconds between two looks at a count."""
+SWITCH_INTERVAL = sys.getswitchinterval()
 
 
 class Worker:
@@ -29,20 +38,41 @@ class Worker:
         self._stack = stack
         self._groups: list[Group] = []
         self._owners: list[AnyRef] = []
+        # Set: nothing burns.
+        self._quiet = threading.Event()
         self.commands: dict[str, Callable[..., object]] = {
             "start": self.start,
             "fill": self.fill,
+            "write_and_await": self.write_and_await,
+            "clear": self.clear,
+            "connect": self.connect,
+            "burn": self.burn,
             "monitor": self.monitor,
             "hear": self.hear,
             "count": self.count,
             "cpu": time.process_time_ns,
-            "await_count": self.await_count,
+            "await_count": self.with_group(await_count),
+            "await_members": self.with_group(await_members),
+            "await_rows": self.with_group(await_rows),
+            "busy": self.with_group(busy_app.live),
+            "connect_all": self.with_group(clusters.connect_all),
+            "await_clusters": self.with_group(clusters.await_clusters),
+            "await_no_clusters": self.with_group(clusters.await_no_clusters),
+            "disconnect_all": self.with_group(clusters.disconnect_all),
+            "late_clusters": clusters.late_clusters,
+            "memory_of_owner": memory.of_owner,
+            "memory_of_replica": memory.of_replica,
+            "memory_of_bare": memory.of_bare,
             "await_events": self.await_events,
             "late_join": late_join,
             "load": wire.load,
             "echo": wire.echo,
             "drain": wire.drain,
             "hold": wire.hold,
+            "redis_hear": partial(redis_peer.hear, say),
+            "redis_await_all": partial(redis_peer.await_all, say),
+            "redis_hold": partial(redis_peer.hold, say),
+            "redis_load": partial(redis_peer.load, say),
         }
 
     def start(self, name: str, address: str) -> object:
@@ -57,14 +87,52 @@ class Worker:
     def fill(self, owners: int, keys: int) -> object:
         """Register so many keys, of that many owners in turns."""
         group = self._groups[-1]
-        self._owners += open_mailboxes(owners)
+        self._own(owners)
         for index, key in enumerate(keys_of("user", keys)):
             group.register(key, actor=self._owners[index % owners])
         return keys
 
-    def monitor(self) -> object:
+    def write_and_await(self, prefix: str, keys: int, known: int) -> object:
+        """Register so many keys; say when so many are known in all."""
+        group = self._groups[-1]
+        self._own(1)
+        for key in keys_of(prefix, keys):
+            group.register(key, actor=self._owners[0])
+        return await_count(group, known)
+
+    def _own(self, owners: int) -> None:
+        self._owners += open_mailboxes(max(0, owners - len(self._owners)))
+
+    def clear(self) -> object:
+        """Unregister all keys of this node; say when nobody has any."""
+        group = self._groups[-1]
+        for record in group.local_entries():
+            group.unregister(record.key)
+        return await_count(group, 0)
+
+    def connect(self, cluster: str) -> object:
+        """Connect to a cluster."""
+        self._groups[-1].connect(cluster)
+        return True
+
+    def burn(self, interval: float) -> object:
+        """Let a thread compute without end, and threads switch so often; 0 ends it."""
+        if interval:
+            sys.setswitchinterval(interval)
+            self._quiet.clear()
+            threading.Thread(target=self._burn, name="bench-burner").start()
+        else:
+            self._quiet.set()
+            sys.setswitchinterval(SWITCH_INTERVAL)
+        return True
+
+    def _burn(self) -> None:
+        while not self._quiet.is_set():
+            sum(range(100))
+
+    def monitor(self, cluster: str | None = None) -> object:
         """Monitor everything, with the mailbox of this thread."""
-        self._groups[-1].monitor(ALL)
+        self._groups[-1].monitor(ALL, cluster=cluster)
         return True
 
     def hear(self, count: int) -> object:
@@ -89,13 +157,13 @@ class Worker:
         return clock()
 
     def count(self) -> object:
-        """How many keys and memberships this node knows of."""
+        """How many keys and rows this node knows of."""
         group = self._groups[-1]
-        return group.registry_count(), len(list(group.entries()))
+        return group.registry_count(), rows_of(group)
 
-    def await_count(self, count: int) -> object:
-        """Say when this node knows of so many keys."""
-        return await_count(self._groups[-1], count)
+    def with_group(self, work: Callable[..., object]) -> Callable[..., object]:
+        """Make a command of a function of this node's group."""
+        return lambda *args: work(self._groups[-1], *args)
 
 
 def late_join(name: str, group_name: str, address: str, count: int) -> object:
@@ -107,23 +175,6 @@ def late_join(name: str, group_name: str, address: str, count: int) -> object:
         began = clock()
         node.join(address)
         return await_count(group, count) - began
-
-
-def await_peer(group: Group) -> bool:
-    """Return when the group has met another node."""
-    while not group.nodes():
-        time.sleep(NAP)
-    return True
-
-
-def await_count(group: Group, count: int) -> int:
-    """Return the time at which so many keys were seen; look every half millisecond."""
-    deadline = clock() + int(PATIENCE * 1e9)
-    while group.registry_count() != count:
-        if clock() > deadline:
-            raise TimeoutError(f"{group.registry_count()} keys, not {count}")
-        time.sleep(NAP)
-    return clock()
 
 
 def say(what: object) -> None:

@@ -1,6 +1,7 @@
 """Writes on one node: register, unregister, join, leave."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -9,18 +10,25 @@ from functools import partial
 from actors import AnyRef
 from benchmarks.owners import PATIENCE, keys_of, lone_group, mailboxes
 from benchmarks.readings import Reading
-from benchmarks.references import PYKKA_ASK, LockedDict, each, pykka_ask
+from benchmarks.references import pg
+from benchmarks.references.bare import PYKKA_ASK, LockedDict, each, pykka_ask
+from benchmarks.references.redis import served
 from benchmarks.scenario import Case, Size, clock, percentile, rate, scenario
 from group import Group
 
 BARE = "bare dict under a lock"
 THREADS = 8
+CLUSTER, NAMED = "games", ", named cluster"
+OTHERS: defaultdict[str, tuple[str, ...]] = defaultdict(
+    tuple, {"register": ("pg join, one owner", "Redis MULTI")}
+)
+"""More to compare with than is for all."""
 
 
 @scenario
 def register(size: Size) -> Iterator[Sequence[Case]]:
     """Register 10,000 keys one after another, unregister them; then with 8 threads."""
-    keys = keys_of("user", size.of(10_000, least=THREADS))
+    keys = keys_of("user", size.shape(10_000, least=THREADS))
     meta = {"name": "alice", "age": 42}
     with ExitStack() as stack:
         group = stack.enter_context(lone_group())
@@ -29,30 +37,23 @@ def register(size: Size) -> Iterator[Sequence[Case]]:
         ask = stack.enter_context(pykka_ask(size))
         put = partial(group.register, actor=owner)
         put_meta = partial(group.register, meta=meta, actor=owner)
+        group.connect(CLUSTER)
+        put_named = partial(group.register, actor=owner, cluster=CLUSTER)
+        pop_named = partial(group.unregister, cluster=CLUSTER)
         bare = LockedDict()
         pop, in_bare = group.unregister, (f"{BARE}: set", f"{BARE}: del")
+        (beam,) = stack.enter_context(pg.beams(size, 1))
+        redis = stack.enter_context(served(size))
         yield [
-            partial(
-                there_and_back, keys, put, pop, ("register", "unregister"), in_bare
-            ),
-            partial(
-                there_and_back,
-                keys,
-                put_meta,
-                pop,
-                ("register with meta", "unregister with meta"),
-                in_bare,
-            ),
+            partial(there_and_back, keys, put, pop, "", in_bare),
+            *beam.case({"pg join, one owner": "ops/s"}, "register", len(keys)),
+            partial(there_and_back, keys, put_meta, pop, " with meta", in_bare),
+            partial(there_and_back, keys, put_named, pop_named, NAMED, in_bare),
+            partial(there_and_back, keys, bare.put, bare.pop, f"{BARE}:", ()),
             partial(burst, group, keys, owners),
-            partial(
-                there_and_back,
-                keys,
-                bare.put,
-                bare.pop,
-                (f"{BARE}: set", f"{BARE}: del"),
-                (),
-            ),
+            *beam.case({"pg join, an owner a key": "ops/s"}, "burst", len(keys)),
             ask,
+            *(redis.writes(size) if redis else ()),
         ]
 
 
@@ -60,14 +61,17 @@ def there_and_back(
     keys: Sequence[str],
     put: Callable[[str], object],
     pop: Callable[[str], object],
-    names: tuple[str, str],
+    how: str,
     against: Sequence[str],
 ) -> Iterator[Reading]:
-    """Write all keys, then take all away; `against` has a reference for each."""
-    for index, work in enumerate((put, pop)):
+    """Write all keys, then take all away; `against` has a bare one for each."""
+    names = (f"register{how}", f"unregister{how}")
+    if not against:
+        names = (f"{how} set", f"{how} del")
+    for index, (name, work) in enumerate(zip(names, (put, pop), strict=True)):
         value = rate(len(keys), partial(each, work, keys))
-        reference = (against[index], PYKKA_ASK) if against else ()
-        yield Reading(names[index], value, "ops/s", reference)
+        others = (against[index], PYKKA_ASK, *OTHERS[name]) if against else ()
+        yield Reading(name, value, "ops/s", others)
 
 
 def burst(
@@ -88,12 +92,10 @@ def burst(
         gate.wait()
         value = rate(len(keys), lambda: [each.result(PATIENCE) for each in writers])
     each(group.unregister, keys)
-    yield Reading(
-        f"register, {THREADS} threads, an owner a key",
-        value,
-        "ops/s",
-        (f"{BARE}: set", PYKKA_ASK),
-    )
+    in_pg, in_redis = "pg join, an owner a key", "Redis pipelines of 100"
+    against = (f"{BARE}: set", PYKKA_ASK, in_pg, in_redis)
+    name = f"register, {THREADS} threads, an owner a key"
+    yield Reading(name, value, "ops/s", against)
 
 
 @scenario
@@ -114,9 +116,13 @@ def register_unregister(size: Size) -> Iterator[Sequence[Case]]:
             locked.put("user/1")
             locked.pop("user/1")
 
+        (beam,) = stack.enter_context(pg.beams(size, 1))
+        other = "pg join + leave"
+        names = {other: "pairs/s", f"{other}: p50": "us", f"{other}: p99": "us"}
         yield [
-            partial(cycle, "register + unregister", pair, count, (BARE,)),
+            partial(cycle, "register + unregister", pair, count, (BARE, other)),
             partial(cycle, BARE, bare_pair, count, ()),
+            *beam.case(names, "cycle", count),
         ]
 
 
@@ -144,10 +150,10 @@ def cycle(
 @scenario
 def join(size: Size) -> Iterator[Sequence[Case]]:
     """Join 100 actors to 100 groups, one after another, and let them leave."""
-    keys = keys_of("room", size.of(100, least=2))
+    keys = keys_of("room", size.shape(100, least=2))
     with ExitStack() as stack:
         group = stack.enter_context(lone_group())
-        owners = stack.enter_context(mailboxes(size.of(100, least=2)))
+        owners = stack.enter_context(mailboxes(size.shape(100, least=2)))
         ask = stack.enter_context(pykka_ask(size))
         bare: dict[tuple[str, AnyRef], int] = {}
         lock = threading.Lock()
@@ -168,8 +174,11 @@ def join(size: Size) -> Iterator[Sequence[Case]]:
 
         pairs = [(key, owner) for key in keys for owner in owners]
         sets, dels = f"{BARE}: set", f"{BARE}: del"
+        (beam,) = stack.enter_context(pg.beams(size, 1))
+        burst_of_pg = {"pg join, a member each": "ops/s"}
         yield [
-            partial(crossing, "join", enter, pairs, (sets, PYKKA_ASK)),
+            partial(crossing, "join", enter, pairs, (sets, PYKKA_ASK, *burst_of_pg)),
+            *beam.case(burst_of_pg, "join_burst", len(pairs), len(keys)),
             partial(crossing, "leave", leave, pairs, (dels, PYKKA_ASK)),
             partial(crossing, sets, put, pairs, ()),
             partial(crossing, dels, pop, pairs, ()),

@@ -1,13 +1,15 @@
 """What there is to compare with in one process: bare Python, and stock Pykka."""
 
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pykka
 
 from benchmarks.readings import Reading
-from benchmarks.scenario import Case, Size, rate
+from benchmarks.scenario import Case, Size, clock, percentile, rate
 
 DICT_GET = "bare dict.get"
 METHOD = "bare method, two dict reads"
@@ -57,6 +59,10 @@ class PykkaEcho(pykka.ThreadingActor):
         """Do nothing, through a proxy."""
 
 
+class PykkaOther(PykkaEcho):
+    """Another class, which nobody looks for."""
+
+
 def each(work: Callable[[str], object], keys: Sequence[str], passes: int = 1) -> None:
     """Call a function with each key."""
     for _ in range(passes):
@@ -81,9 +87,11 @@ def read_rate(
 
 
 @contextmanager
-def registered_in_pykka(count: int) -> Iterator[list[str]]:
+def registered_in_pykka(
+    count: int, cls: type[PykkaEcho] = PykkaEcho
+) -> Iterator[list[str]]:
     """Actors in Pykka's registry, without threads; gives their names."""
-    actors = [PykkaEcho() for _ in range(count)]
+    actors = [cls() for _ in range(count)]
     for actor in actors:
         pykka.ActorRegistry.register(actor.actor_ref)
     try:
@@ -96,8 +104,40 @@ def registered_in_pykka(count: int) -> Iterator[list[str]]:
 @contextmanager
 def pykka_registry(size: Size) -> Iterator[Case]:
     """A case: look actors up in Pykka's own registry, which is a list."""
-    with registered_in_pykka(size.of(1_000, least=10)) as urns:
+    with registered_in_pykka(size.shape(1_000, least=10)) as urns:
         yield read_rate(PYKKA_URN, pykka.ActorRegistry.get_by_urn, urns)
+
+
+SWITCH_INTERVALS = {"": 0.005, ", switching every 0.5 ms": 0.0005}
+"""Seconds; CPython's own, and the one that docs/performance.md recommends."""
+
+
+def wake_ups(count: int) -> Iterator[Reading]:
+    """How late a sleeping thread runs again, beside one that computes without end."""
+    stop = threading.Event()
+
+    def burn() -> None:
+        while not stop.is_set():
+            sum(range(100))
+
+    before = sys.getswitchinterval()
+    burner = threading.Thread(target=burn, name="bench-burner")
+    burner.start()
+    try:
+        for how, interval in SWITCH_INTERVALS.items():
+            sys.setswitchinterval(interval)
+            late = percentile([_late() for _ in range(count)], 50)
+            yield Reading(f"bare wake-up beside a thread that burns{how}", late, "us")
+    finally:
+        sys.setswitchinterval(before)
+        stop.set()
+        burner.join()
+
+
+def _late() -> float:
+    began = clock()
+    time.sleep(0.002)
+    return (clock() - began) / 1e3 - 2_000
 
 
 @contextmanager

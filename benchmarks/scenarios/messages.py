@@ -12,11 +12,14 @@ import pykka
 from actors import Actor, AnyRef, mailbox
 from benchmarks.owners import PATIENCE, keys_of, lone_group, mailboxes, stop_all
 from benchmarks.readings import Reading
+from benchmarks.references import pg
 from benchmarks.scenario import Case, Size, clock, percentile, rate, scenario
 from group import Events, Group
 
 QUEUE_HOP = "bare SimpleQueue to another thread"
 PYKKA_TELL = "Pykka tell until handled"
+PG_EVENTS = "pg join until monitored"
+PG_DISPATCH = "pg send to each member"
 PYKKA_BROADCAST = "Pykka tell to each member"
 
 
@@ -76,7 +79,7 @@ class PykkaListener(pykka.ThreadingActor):
 @scenario
 def events_local(size: Size) -> Iterator[Sequence[Case]]:
     """Register 5,000 keys until a monitor on a thread of its own has all events."""
-    keys = keys_of("user", size.of(5_000, least=10))
+    keys = keys_of("user", size.shape(5_000, least=10))
     left = Countdown()
     with ExitStack() as stack:
         group = stack.enter_context(lone_group())
@@ -90,11 +93,17 @@ def events_local(size: Size) -> Iterator[Sequence[Case]]:
         hop = stack.enter_context(queue_hop())
         seen = stack.enter_context(event_hop(quiet, other))
         hops = size.of(1_000, least=10)
+        hop_of_pg = "pg event to another process"
+        pg_hops = {f"{hop_of_pg}: p50": "us", f"{hop_of_pg}: p99": "us"}
+        (beam,) = stack.enter_context(pg.beams(size, 1))
+        to_thread = "event to another thread"
         yield [
             partial(events, group, keys, owner, left),
+            *beam.case({PG_EVENTS: "ev/s"}, "events", len(keys)),
             partial(tells, PYKKA_TELL, [stock], len(keys), left),
-            partial(hop_times, "event to another thread", seen, hops, (QUEUE_HOP,)),
+            partial(hop_times, to_thread, seen, hops, (QUEUE_HOP, hop_of_pg)),
             partial(hop_times, QUEUE_HOP, hop, hops, ()),
+            *beam.case(pg_hops, "event_hops", hops),
         ]
 
 
@@ -122,7 +131,10 @@ def events(
 
     left.expect(len(keys))
     yield Reading(
-        "events, register until received", rate(len(keys), run), "ev/s", (PYKKA_TELL,)
+        "events, register until received",
+        rate(len(keys), run),
+        "ev/s",
+        (PYKKA_TELL, PG_EVENTS),
     )
     left.expect(len(keys))
     for key in keys:
@@ -217,7 +229,7 @@ def hop_times(
 @scenario
 def dispatch(size: Size) -> Iterator[Sequence[Case]]:
     """Dispatch to 100 thread actors until all of them have handled all messages."""
-    count, dispatches = size.of(100, least=3), size.of(200, least=3)
+    count, dispatches = size.shape(100, least=3), size.of(200, least=3)
     left = Countdown()
     with ExitStack() as stack:
         group = stack.enter_context(lone_group())
@@ -225,9 +237,12 @@ def dispatch(size: Size) -> Iterator[Sequence[Case]]:
         for ref in refs:
             group.join("room", actor=ref)
         stock = stack.enter_context(listeners(PykkaListener, count, left))
+        (beam,) = stack.enter_context(pg.beams(size, 1))
+        beam.do("listeners", count)
         yield [
             partial(to_members, group, refs, dispatches, left),
             partial(tells, PYKKA_BROADCAST, stock, dispatches, left, "dispatches/s"),
+            *beam.case({PG_DISPATCH: "dispatches/s"}, "dispatch", dispatches, count),
         ]
 
 
@@ -242,5 +257,6 @@ def to_members(
         left.wait()
 
     left.expect(dispatches * len(refs))
-    name = f"dispatch to {len(refs)}, delivered"
-    yield Reading(name, rate(dispatches, run), "dispatches/s", (PYKKA_BROADCAST,))
+    against = (PYKKA_BROADCAST, PG_DISPATCH)
+    value = rate(dispatches, run)
+    yield Reading("dispatch to 100, delivered", value, "dispatches/s", against)

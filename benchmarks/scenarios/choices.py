@@ -7,7 +7,7 @@ from functools import partial
 
 from benchmarks.owners import lone_group, mailboxes, open_node
 from benchmarks.readings import Reading
-from benchmarks.references import DICT_GET, read_rate
+from benchmarks.references.bare import DICT_GET, read_rate
 from benchmarks.scenario import Case, Size, clock, scenario
 from group import Group, Scope
 

@@ -9,7 +9,7 @@ import pykka
 from actors import Actor, AnyRef
 from benchmarks.owners import PATIENCE
 from benchmarks.readings import Reading
-from benchmarks.references import PykkaEcho
+from benchmarks.references.bare import PykkaEcho
 from benchmarks.scenario import Case, Size, clock, scenario
 
 

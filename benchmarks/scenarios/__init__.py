@@ -1,0 +1,1 @@
+"""What is measured: one world each, with cases that take turns in it."""
