@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: dev check test sim mutants search inject bench campaign
+.PHONY: dev check test sim mutants search inject bench targets budgets campaign
 
 dev:
 	$(PYTHON) -m venv .venv
@@ -44,6 +44,14 @@ inject:
 
 bench:
 	$(BIN)/python -m benchmarks
+
+# Everything, beside pg, Redis and Pyro5 if they are here; writes docs/performance.md.
+targets:
+	$(BIN)/python -m benchmarks targets --write
+
+# What the hottest paths may take, in calls and instructions: makes it what they take.
+budgets:
+	$(BIN)/python -m benchmarks.budgets --record
 
 # Faults on real processes. A violation prints where the journals are.
 SECONDS ?= 600

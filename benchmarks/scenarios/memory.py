@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.owners import GROUP, filled, keys_of, open_mailboxes, open_node
 from benchmarks.processes import worker
 from benchmarks.readings import Reading
-from benchmarks.scenario import Case, Size, scenario
+from benchmarks.scenario import Case, Size, clock, scenario
 from benchmarks.waiting import await_count
 from group import Group
 from transport import Node
@@ -76,14 +76,16 @@ def of_replica(count: int, name: str, address: str) -> int:
 
 
 class Slots:
-    """The least that an entry can be."""
+    """The least that an entry can be that conflicts can be settled by."""
 
-    __slots__ = ("key", "meta", "owner")
+    __slots__ = ("claimed_at", "key", "meta", "node", "owner")
 
-    def __init__(self, key: str, owner: int, meta: None) -> None:
+    def __init__(self, key: str, owner: int, claimed_at: int) -> None:
         self.key = key
         self.owner = owner
-        self.meta = meta
+        self.node = None
+        self.meta = None
+        self.claimed_at = claimed_at
 
 
 def of_bare(count: int) -> int:
@@ -92,7 +94,7 @@ def of_bare(count: int) -> int:
     by_owner: dict[int, dict[str, Slots]] = {owner: {} for owner in range(OWNERS)}
     table = {}
     for index, key in enumerate(keys_of("user", count)):
-        entry = Slots(key, index % OWNERS, None)
+        entry = Slots(key, index % OWNERS, clock())
         table[key] = entry
         by_owner[entry.owner][key] = entry
     return resident() - before
