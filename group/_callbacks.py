@@ -50,7 +50,7 @@ def safe_rank(rank: UserRank | None, ref_in: RefIn, log: GroupLog) -> Rank:
             lambda: rank(key, meta, row.origin.name, row.stamp),
             None,
         )
-        return _ordered(value)
+        return ordered(value)
 
     return ranked
 
@@ -74,7 +74,7 @@ def _unchanged(meta: Meta) -> Mapping[str, object]:
     return meta
 
 
-def _ordered(value: object) -> tuple[object, ...]:
+def ordered(value: object) -> tuple[object, ...]:
     """Put a rank into an order in which any two values can be compared."""
     match value:
         case int() | float() if not math.isnan(value):
@@ -84,6 +84,6 @@ def _ordered(value: object) -> tuple[object, ...]:
         case bytes():
             return (3, value)
         case tuple() | list():
-            return (4, tuple(_ordered(item) for item in value))
+            return (4, tuple(ordered(item) for item in value))
         case _:
             return _LOWEST

@@ -1,9 +1,7 @@
-"""What every test gets: no leaked threads, no crash unseen, a seed to replay."""
+"""What every test gets: no leaked actors, no crash unseen, a seed to replay."""
 
 import os
 import random
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
 
@@ -13,12 +11,6 @@ from tests import waiting
 from tests.crashes import Faults, judge
 
 T_co = TypeVar("T_co", covariant=True)
-
-# Process-wide helper threads: started on first use, shared by all, never stopped.
-HELPER_THREADS = ("actors-timer", "actors-reaper")
-
-# How long a thread that was told to stop may take, in seconds.
-THREAD_GRACE = 5.0
 
 # Histories per simulator test when nothing is said: about a second of work.
 DEFAULT_SEEDS = 50
@@ -38,7 +30,7 @@ class Eventually(Protocol):
         predicate: Predicate[T_co],
         timeout: float = 5.0,
         *,
-        what: str = "condition",
+        what: str | None = None,
     ) -> T_co: ...
 
 
@@ -89,25 +81,11 @@ def no_unseen_crashes(faults: Faults, request: pytest.FixtureRequest) -> Iterato
 
 
 @pytest.fixture(autouse=True)
-def no_leaked_threads(no_unseen_crashes: None) -> Iterator[None]:
-    """Fail a test that leaves a thread of its own running.
+def no_leaked_actors(no_unseen_crashes: None, group_no_leaks: None) -> None:
+    """Fail a test that leaves a thread or an actor of its own running.
 
-    First, for whatever it still does may crash.
+    Looked for before crashes are, for whatever still runs may crash.
     """
-    before = set(threading.enumerate())
-    yield
-    leaked = _still_alive(set(threading.enumerate()) - before)
-    if leaked:
-        names = ", ".join(sorted(thread.name for thread in leaked))
-        pytest.fail(f"threads still alive {THREAD_GRACE} s after the test: {names}")
-
-
-def _still_alive(started: set[threading.Thread]) -> list[threading.Thread]:
-    ours = [t for t in started if not t.name.startswith(HELPER_THREADS)]
-    deadline = time.monotonic() + THREAD_GRACE
-    for thread in ours:
-        thread.join(max(deadline - time.monotonic(), 0.0))
-    return [thread for thread in ours if thread.is_alive()]
 
 
 @pytest.fixture

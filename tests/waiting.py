@@ -1,45 +1,5 @@
 """Wait for a fact, never for a time."""
 
-import threading
-import time
-from collections.abc import Callable
-from typing import TypeVar
+from group.testing import eventually
 
-T = TypeVar("T")
-
-
-def eventually(
-    predicate: Callable[[], T], timeout: float = 5.0, *, what: str = "condition"
-) -> T:
-    """Return the first true value of `predicate`, and print how long it took.
-
-    Args:
-        predicate: Asked again and again from this thread; an `AssertionError` that
-            it raises counts as "not yet".
-        timeout: Seconds; at least five times what the code under test promises.
-        what: The fact in words, for the line printed.
-
-    Raises:
-        AssertionError: It did not come true; the text holds what was seen last.
-    """
-    began = time.monotonic()
-    pause, nap = threading.Event(), 0.001
-    while True:
-        seen, value = _ask(predicate)
-        took = time.monotonic() - began
-        if value:
-            print(f"{what}: true after {took * 1000:.1f} ms (limit {timeout} s)")
-            return value
-        if took >= timeout:
-            message = f"{what}: not true within {timeout} s; last seen: {seen}"
-            raise AssertionError(message)
-        pause.wait(min(nap, max(timeout - took, 0.0)))
-        nap = min(nap * 1.5, 0.05)
-
-
-def _ask(predicate: Callable[[], T]) -> tuple[str, T | None]:
-    try:
-        value = predicate()
-    except AssertionError as error:
-        return f"AssertionError: {error}", None
-    return repr(value), value
+__all__ = ["eventually"]

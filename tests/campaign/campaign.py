@@ -11,10 +11,10 @@ from typing import TypeVar
 from tests.campaign import checker
 from tests.campaign.faults import LINKS, RATE, Fault, plan
 from tests.campaign.processes import Host, HungError, Life
-from tests.campaign.proxy import Gate, Sky, Weather, free_ports
 from tests.campaign.state import GRACE, HEARTBEAT, LEASE, Seen, Slow
 from tests.campaign.tally import AGREE_TIME, LINK_TIME, Tally
 from tests.crashes import told
+from transport.testing import Gate, Sky, Weather, free_ports
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Campaign:
         self.faults: list[Fault] = []
         self._random = random.Random(seed)
         self._say = say
-        self._sky = Sky()
+        self._sky = Sky(loses_dials=True)
         self._healing = asyncio.Event()
         ports = free_ports()
         self._hosts = {

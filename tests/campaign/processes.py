@@ -12,8 +12,8 @@ from time import monotonic
 import msgspec
 
 from tests.campaign.beliefs import Reading
-from tests.campaign.proxy import HOST, Gate
 from tests.campaign.state import Answer, Command, Orders, Seen
+from transport.testing import HOST, Gate
 
 ROOT = Path(__file__).parent.parent.parent
 START_TIME = 30.0

@@ -305,6 +305,20 @@ def looks_like(data: bytes) -> str:
     return f"not an actor-group peer{f' (looks like {what})' if what else ''}"
 
 
+def greeter(data: bytes) -> NodeId | None:
+    """Return who dials, by the first bytes of a connection; None: more are needed.
+
+    Raises:
+        ProtocolError: They are not the greeting of a node.
+    """
+    if len(data) < _HEAD.size:
+        return None
+    if not data.startswith(MAGIC):
+        raise ProtocolError(looks_like(data), reason="handshake")
+    end = _HEAD.size + _HEAD.unpack_from(data)[2]
+    return None if len(data) < end else _read_hello(data[_HEAD.size : end]).node
+
+
 class HeardError(RejectedError):
     """The peer rejected us during the handshake."""
 

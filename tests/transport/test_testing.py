@@ -2,12 +2,13 @@
 
 import asyncio
 import socket
+import struct
 import time
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.campaign.proxy import Connection, Weather, _close
+from transport.testing import Connection, Weather
 
 LIMIT = 5.0
 Ends = tuple[socket.socket, socket.socket]
@@ -175,7 +176,8 @@ def test_a_reset_breaks_both_ends() -> None:
 def test_an_end_that_breaks_breaks_the_other() -> None:
     async def story(ends: Ends, _: Connection, __: Weather) -> None:
         here, away = ends
-        _close(away, abort=True)
+        away.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        away.close()
 
         with pytest.raises(ConnectionResetError):
             await receive(here)

@@ -1,0 +1,58 @@
+"""What a test has started and left behind: actors and threads."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from actors import actor_id, by_actor_id, mailbox
+from group._clock import monotonic
+from group.testing._waiting import eventually
+
+HELPERS = ("actors-timer", "actors-reaper")
+"""Threads of the whole process: started on first use, shared by all, never stopped."""
+
+
+@contextmanager
+def no_leaks(timeout: float = 5.0) -> Iterator[None]:
+    """Fail if actors or threads that the block starts outlive it.
+
+    Looks at the whole process: what another thread starts meanwhile counts, too. When
+    the block itself raises, that is what is raised.
+
+    Args:
+        timeout: Seconds that what was told to stop may take.
+
+    Raises:
+        AssertionError: Something still runs; names it.
+    """
+    before = set(threading.enumerate())
+    first = _next_actor_id()
+    yield
+    deadline = monotonic() + timeout
+    for thread in set(threading.enumerate()) - before:
+        if not _is_helper(thread):
+            thread.join(max(deadline - monotonic(), 0.0))
+
+    def left() -> list[str]:
+        threads = set(threading.enumerate()) - before
+        running = [t for t in threads if t.is_alive() and not _is_helper(t)]
+        ids = range(first, _next_actor_id())
+        refs = [ref for ref in map(by_actor_id, ids) if ref is not None]
+        return sorted([*(f"thread {t.name}" for t in running), *map(str, refs)])
+
+    try:
+        eventually(lambda: not left(), max(deadline - monotonic(), 0.0))
+    except AssertionError:
+        names = ", ".join(left())
+        raise AssertionError(
+            f"still there {timeout:g} s after the end: {names}"
+        ) from None
+
+
+def _next_actor_id() -> int:
+    with mailbox() as marker:
+        return actor_id(marker.ref)
+
+
+def _is_helper(thread: threading.Thread) -> bool:
+    return thread.name.startswith(HELPERS)
