@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parent.parent.parent
 LIMIT = 90.0
 """Seconds for a run of pytest that takes some."""
 
@@ -102,3 +103,13 @@ def test_whoever_does_not_use_it_does_not_notice_it(tmp_path: Path) -> None:
     out, _ = start_pytest(tmp_path).communicate(timeout=LIMIT)
 
     assert "1 passed" in out, out
+
+
+def test_readme_shows_the_test_that_its_page_runs() -> None:
+    fence = "```"
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    _, _, rest = page.partition(f"<!-- file: test_shop.py -->\n{fence}python\n")
+    block, found, _ = rest.partition(fence)
+
+    assert found
+    assert block in (ROOT / "README.md").read_text(encoding="utf-8")
