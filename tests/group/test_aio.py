@@ -515,23 +515,28 @@ def test_a_write_that_no_helper_is_free_for_runs_out_of_time(g: Group) -> None:
 
 
 def test_the_time_in_the_queue_counts() -> None:
-    async def main(helpers: Helpers) -> float:
+    async def main(helpers: Helpers) -> tuple[float, float]:
         held = [
             asyncio.ensure_future(helpers.run(gate.wait, PATIENCE))
             for _ in range(LIMIT)
         ]
         waiting = asyncio.ensure_future(helpers.run(lambda left: left, PATIENCE))
+        # Once around the loop: all have begun, the last one is in the queue.
+        await asyncio.sleep(0)
+        queued_at = time.monotonic()
         await asyncio.sleep(0.05)
+        waited = time.monotonic() - queued_at
         gate.set()
         await asyncio.gather(*held)
-        return await waiting
+        return await waiting, waited
 
     gate = threading.Event()
     helpers = Helpers("test", lambda: StoppedError("app"))
-    left = asyncio.run(main(helpers))
+    left, waited = asyncio.run(main(helpers))
     helpers.close()
 
-    assert left <= PATIENCE - 0.05
+    assert 0.04 < waited
+    assert left <= PATIENCE - waited
 
 
 def test_the_group_can_be_stopped_while_all_helpers_are_busy(g: Group) -> None:

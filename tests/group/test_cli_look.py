@@ -129,11 +129,8 @@ def test_a_node_with_tls_is_looked_into_with_a_certificate(
 def test_a_node_that_stands_still_is_not_waited_for_longer_than_was_said(
     a: Node, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    go_on = frozen(a)
-    try:
+    with frozen(a):
         status, out, err = groupctl(capsys, a, "nodes", "--timeout", "0.2")
-    finally:
-        go_on.set()
 
     assert (status, out) == (1, "")
     assert err.startswith(f"groupctl nodes: no node answers at {a.address}")

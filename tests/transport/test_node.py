@@ -481,12 +481,10 @@ def test_a_message_to_a_link_that_has_just_closed_is_not_called_too_much(
     with Node.start("b", cookie=SECRET, join=a.address) as b:
         link = b._engine.link_to(a.id)
         assert link is not None
-        go_on = frozen(b)
-        link.outbox.close()
+        with frozen(b):
+            link.outbox.close()
 
-        assert not b.send_message(a.id, b"x")
-
-        go_on.set()
+            assert not b.send_message(a.id, b"x")
     assert [line for line in warnings(caplog) if "messages_dropped" in line] == []
 
 
