@@ -63,12 +63,23 @@ class Actor(pykka.ThreadingActor):
     caller that waits has got the exception. `crash_on = "tell"` gives Pykka's rule
     back, by which only a failing tell does. SystemExit and its like end this actor
     alone. Its thread is a daemon, so that a program whose main ends does end.
+
+    A subclass overrides what it needs of this, and calls `super().__init__()` first if
+    it has an `__init__` of its own. All but `__init__` run in the actor's thread:
+
+    - `on_start()`: before the first message.
+    - `on_receive(message)`: each message that was told or asked; returns the answer.
+    - `on_stop()`: after the last one, when the actor was stopped.
+    - `on_failure(type, value, traceback)`: when a message has raised and ended it.
+
+    Public methods and attributes are what `ref.proxy()` offers.
     """
 
     use_daemon_thread: ClassVar[bool] = True
     trap_exits: ClassVar[bool] = False
     """Exits of linked actors arrive as `Exit` messages instead of ending this one."""
     crash_on: ClassVar[Literal["any", "tell"]] = "any"
+    """Whether any message that raises ends the actor, or only what was told."""
 
     actor_inbox: Inbox
     _actor_ref: ActorRef[Answer]

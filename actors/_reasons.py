@@ -22,6 +22,11 @@ class Crash:
 
     A live exception would hold the frames of its traceback, and with them the dead
     actor.
+
+    Attributes:
+        type: The name of the exception's class.
+        message: Its text.
+        traceback: Where it was raised, as Python prints it.
     """
 
     type: str
@@ -50,7 +55,12 @@ def _words(error: BaseException) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NodeDown:
-    """The node of the actor was lost; the actor itself may live on over there."""
+    """The node of the actor was lost; the actor itself may live on over there.
+
+    Attributes:
+        node: The name of that node.
+        cause: Why it was given up, in words.
+    """
 
     node: str
     cause: str
@@ -76,7 +86,14 @@ class MonitorRef:
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """What a monitor gets when its actor has ended, exactly once."""
+    """What a monitor gets when its actor has ended, exactly once.
+
+    Attributes:
+        monitor: What `monitor` returned.
+        ref: The actor that has ended.
+        reason: Why: "normal", "shutdown", "killed", "noproc", `Crash`, `NodeDown`, or
+            what `exit` was given.
+    """
 
     monitor: MonitorRef
     ref: AnyRef
@@ -87,7 +104,10 @@ class Down:
 class Exit:
     """What an actor with `trap_exits` gets instead of being ended.
 
-    `ref` is None when no actor asked for the end.
+    Attributes:
+        ref: The linked actor that has ended, or who called `exit`; None when that was
+            no actor.
+        reason: Why, as in `Down`.
     """
 
     ref: AnyRef | None

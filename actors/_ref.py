@@ -30,7 +30,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     """A handle to an actor of this package; any thread may use it.
 
     There is one per actor, so refs are equal when they are the same object, and they
-    hash like every other handle to that actor.
+    hash like every other handle to that actor. `proxy()` gives an object whose methods
+    are the actor's and return futures; `is_alive()` tells whether it takes messages.
     """
 
     cell: Cell
@@ -80,7 +81,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """Send a message and wait for the answer, or with `block=False` for none.
 
         Args:
-            message: Anything.
+            message: Anything; for an actor elsewhere, what can be pickled.
             block: False gives a future at once, which can be awaited.
             timeout: Seconds to wait for the answer, None for ever.
 

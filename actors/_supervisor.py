@@ -26,8 +26,8 @@ class Supervisor(Overseer):
     order. A subclass with `on_start` or `on_stop` of its own calls `super()`'s.
 
     Attributes:
-        strategy: Who restarts with a child: nobody, everybody ("one_for_all"), or
-            those started after it ("rest_for_one").
+        strategy: Who restarts with a child: nobody else ("one_for_one"), everybody
+            ("one_for_all"), or those started after it ("rest_for_one").
         max_restarts: More restarts than this within `max_seconds` end the
             supervisor, with "shutdown". A restarted group counts once.
         max_seconds: Length of that window; a restart exactly this old still counts.

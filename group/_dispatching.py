@@ -32,7 +32,10 @@ class Dispatching(Reads):
     def dispatch_local(
         self, key: str, message: object, *, cluster: str | None = None
     ) -> int:
-        """Send a message to those of them that are actors of this node."""
+        """Send a message to the owner and the members that are actors of this node.
+
+        As `dispatch`; nothing leaves this process.
+        """
         refs = self._addressees(key, cluster, local=True)
         return self._instance.node.tell_many(refs, message)
 

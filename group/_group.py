@@ -69,7 +69,7 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
 
     Nodes that run a group of the same name, with the same number of shards, share it.
     Writes go to this node's tables and travel to the peers; reads are of this node's
-    view, without waiting. See the package's documentation for what that promises.
+    view, without waiting. The page on consistency says what that promises.
     """
 
     instance_class: ClassVar[type[Instance]] = Instance

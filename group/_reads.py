@@ -129,7 +129,7 @@ class Reads(Verbs):
     def local_member_count(
         self, key_or_prefix: str, *, cluster: str | None = None
     ) -> int:
-        """Return how many of them are actors of this node."""
+        """Return how many of those members are actors of this node."""
         me = self._instance.me
         rows = self._member_rows(key_or_prefix, cluster, None)
         return sum(row.origin == me for row in rows)

@@ -139,15 +139,15 @@ class ScopeReads(ABC):
     def whereis_name(self, via: object) -> AnyRef | None:
         """Return the actor that a via name leads to now; None when there is none.
 
-        | via name                       | leads to                                  |
-        |--------------------------------|-------------------------------------------|
-        | `G`, `("local", G)`            | a random actor of this node               |
-        | `("global", G)`                | the oldest one, on any node               |
-        | `("local", G, "random")`       | a random one, or with "oldest" the oldest |
-        | `("global", G, "random")`      | the same on all nodes                     |
-        | `(G, N)`, `("local", G, N)`    | None until it is in G N times, then a     |
-        |                                | random one of this node                   |
-        | `("global", G, N)`             | the same on all nodes                     |
+        A via name is one of these, with a group G and a number N:
+
+        - `G` or `("local", G)`: a random actor of this node.
+        - `("global", G)`: the oldest one, on any node.
+        - `("local", G, "random")` or `("local", G, "oldest")`: that one of this node.
+        - `("global", G, "random")` or `("global", G, "oldest")`: that one of all nodes.
+        - `(G, N)` or `("local", G, N)`: None until actors of this node are in G N
+          times; then a random one of them.
+        - `("global", G, N)`: the same on all nodes.
 
         Raises:
             InvalidArgumentError: It is no via name.

@@ -26,7 +26,7 @@ class NodeRow:
         keys: Registrations that it owns; for a node that is down, that it had.
         members: Memberships that it owns, or had.
         actors: Actors that live there; None when this node cannot know.
-        queue: Frames that wait to be sent to it, or requests that wait here.
+        queue: Bytes that wait to be sent to it; for this node requests that wait.
         rtt: Seconds of the last round trip; None for this node itself.
         version: The version of its program.
         cause: Why it is suspect or down.

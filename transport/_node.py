@@ -36,7 +36,11 @@ def _ignore(_channel: Channel) -> None:
 
 
 class Node:
-    """One node. Its methods may be called from any thread. A context manager."""
+    """This process on the network: a name, an address, and links to other nodes.
+
+    Made by `start`. Several fit in one process, and talk through sockets as any others.
+    Its methods may be called from any thread. A context manager, which stops it.
+    """
 
     def __init__(self, options: Options) -> None:
         """Made by `start`."""
@@ -132,7 +136,10 @@ class Node:
 
     @property
     def address(self) -> str:
-        """Where peers reach this node, host:port; "" when it talks to nobody."""
+        """Where peers reach this node; "" when it talks to nobody.
+
+        Written as `host:port`, it is what others give to `join=`.
+        """
         return self._engine.address
 
     @property

@@ -240,8 +240,8 @@ def cluster(
     """Run a group on some nodes of this process, for the length of the block.
 
     The nodes talk through real sockets on free ports, with a cookie of their own, so
-    that clusters of tests that run side by side do not meet; GROUP_ variables of the
-    environment are not heard.
+    that clusters of tests that run side by side do not meet; `GROUP_...` variables of
+    the environment are not heard.
 
         with cluster(3) as c:
             a, b, _ = c

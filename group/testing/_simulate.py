@@ -89,7 +89,7 @@ def simulate(
 
     Raises:
         SimulationError: Something did not hold; has the line that replays it.
-        ConfigError: It cannot be a rule.
+        group.ConfigError: It cannot be a rule.
         InvalidArgumentError: A number is out of range.
         InvalidMetaError: Something in a meta cannot be written.
     """
