@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: dev check test sim mutants search inject bench targets budgets campaign
+.PHONY: dev check test docs sim mutants search inject bench targets budgets campaign
 
 dev:
 	$(PYTHON) -m venv .venv
@@ -18,6 +18,11 @@ check:
 
 test:
 	$(BIN)/pytest
+
+# docs/_build/html/index.html, which needs no network.
+docs:
+	$(BIN)/sphinx-build -q -n -W --keep-going --fresh-env docs docs/_build/html
+	$(BIN)/python -m tests.site docs/_build/html
 
 # Each has the line that replays a failure. More: make sim SCALE=100; of one kind:
 # python -m tests.sim --histories 1000 --profile ranked.

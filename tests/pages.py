@@ -9,7 +9,9 @@ is not so says why in a comment right above its fence, which tests show as a ski
     <!-- file: shop.py -->          not run by itself: saved where the others run
     <!-- terminals -->              each line in a terminal of its own, till the end
 
-The python of one page is one script, whose lines have the page's numbers.
+The python of one page is one script, whose lines have the page's numbers. What a
+program writes into a page, between `<!-- begin: its command -->` and `<!-- end -->`, is
+that program's own, and not looked at.
 """
 
 import os
@@ -26,7 +28,10 @@ from pathlib import Path
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md"),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 # Seconds for one page or one command; each takes a second or two.
 LIMIT = 50.0
@@ -109,7 +114,9 @@ def _fenced(page: Path, text: str) -> Iterator[Block]:
     lines = iter(enumerate(text.splitlines(), 1))
     before = ""
     for number, line in lines:
-        if line.lstrip(" -*>").startswith(("```", "~~~")):
+        if line.startswith("<!-- begin: "):
+            _skip_generated(page, number, lines)
+        elif line.lstrip(" -*>").startswith(("```", "~~~")):
             opening = _FENCE.match(line)
             if opening is None:
                 raise PageError(f"{page.name}:{number}: what is {line!r}?")
@@ -123,6 +130,11 @@ def _fenced(page: Path, text: str) -> Iterator[Block]:
             elif language.strip("{}") not in DIRECTIVES:
                 raise PageError(f"{block}: a block nobody would run")
         before = line
+
+
+def _skip_generated(page: Path, number: int, lines: Iterator[tuple[int, str]]) -> None:
+    if not any(line == "<!-- end -->" for _, line in lines):
+        raise PageError(f"{page.name}:{number}: generated without end")
 
 
 def _body(block: Block, fence: str, lines: Iterator[tuple[int, str]]) -> str:
@@ -174,7 +186,7 @@ def run_python(page: Path, folder: Path) -> None:
     file = folder / f"{page.stem.replace('-', '_')}_page.py"
     file.write_text(script(found), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(file)],
+        [sys.executable, str(file)],
         cwd=folder,
         env=_environment(folder),
         capture_output=True,
@@ -191,16 +203,17 @@ def run_python(page: Path, folder: Path) -> None:
 
 def run_shell(page: Path, folder: Path) -> None:
     """Run the commands of a page; raise AssertionError if they are not as it says."""
-    found = blocks(page)
+    found, port = blocks(page), str(_free_port())
+    for block in found:
+        block.text = block.text.replace(_PORT, port)
     _save(found, folder)
-    with _free_port() as port, ExitStack() as stack:
+    with ExitStack() as stack:
         for block in found:
             if block.runs and block.language == "sh":
-                text = block.text.replace(_PORT, str(port))
                 if block.word == "terminals":
-                    stack.enter_context(_terminals(block, text, folder))
+                    stack.enter_context(_terminals(block, folder))
                 else:
-                    compare(block, _bash(block, text, folder))
+                    compare(block, _bash(block, folder))
 
 
 def compare(block: Block, printed: str) -> None:
@@ -248,9 +261,9 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "HOME": str(folder), "PATH": path, "PYTHONWARNINGS": "error"}
 
 
-def _bash(block: Block, text: str, folder: Path) -> str:
+def _bash(block: Block, folder: Path) -> str:
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text],
+        ["bash", "-euo", "pipefail", "-c", block.text],
         cwd=folder,
         env=_environment(folder),
         stdout=subprocess.PIPE,
@@ -264,7 +277,7 @@ def _bash(block: Block, text: str, folder: Path) -> str:
 
 
 @contextmanager
-def _terminals(block: Block, text: str, folder: Path) -> Iterator[None]:
+def _terminals(block: Block, folder: Path) -> Iterator[None]:
     """Run each line by itself until the page ends, then stop the last one first.
 
     What the page shows is the output of the first, which says a line when another one
@@ -272,7 +285,7 @@ def _terminals(block: Block, text: str, folder: Path) -> Iterator[None]:
     """
     running: list[tuple[subprocess.Popen[bytes], Path]] = []
     shown = len(block.output.text.splitlines()) if block.output is not None else 0
-    lines = text.replace("\\\n", " ").splitlines()
+    lines = block.text.replace("\\\n", " ").splitlines()
 
     def said(count: int) -> None:
         paper = running[0][1]
@@ -312,9 +325,7 @@ def _interrupt(process: subprocess.Popen[bytes], paper: Path) -> None:
     assert process.wait(LIMIT) == 0, paper.read_text()
 
 
-@contextmanager
-def _free_port() -> Iterator[int]:
+def _free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        port = int(taken.getsockname()[1])
-    yield port
+        return int(taken.getsockname()[1])

@@ -21,7 +21,8 @@ LIMIT = 45.0
 
 
 def readme_block(language: str) -> str:
-    found = re.search(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    part = README.partition("\n## Quick start\n")[2]
+    found = re.search(rf"^```{language}\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)
     assert found, f"README has no block of {language}"
     return found.group(1)
 
