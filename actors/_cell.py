@@ -121,6 +121,11 @@ class Cell:
         if tell is not None:
             tell()
 
+    def condemn(self, reason: Reason) -> None:
+        """Note why the actor ends, unless it is ending already."""
+        if self.verdict is None:
+            self.verdict = reason
+
     def end(self, reason: Reason) -> bool:
         """Make the actor dead, free its names, then tell its watchers. Once."""
         with self.lock:

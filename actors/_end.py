@@ -68,6 +68,8 @@ def fence(ref: ActorRef[Answer], reason: Reason = "killed") -> None:
     cell = ref.cell
     if cell.ended:
         return
+    # Before its thread can see that it is over: it would say that it ended in order.
+    cell.condemn(reason)
     # Closed first: a turn that begins after the look would not be answered.
     leave(ref)
     turn = cell.envelope

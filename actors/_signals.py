@@ -140,6 +140,7 @@ def kill(ref: AnyRef) -> None:
     cell = cell_of(ref)
     if cell.ended:
         return
+    cell.condemn("killed")
     ref.actor_stopped.set()
     pykka.ActorRegistry.unregister(ref)
     refuse_mail(ref)

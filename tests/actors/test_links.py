@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from queue import SimpleQueue
 from typing import Any, ClassVar
 
@@ -465,6 +466,37 @@ def test_a_kill_in_the_middle_of_a_message_answers_everybody_at_once(
     go.set()
     eventually(lambda: orphans() == [])
     assert "abandoned_actor_thread_ended" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("cls", "last_step"),
+    [(Worker, "actors._end.end"), (Plain, "actors._signals.refuse_mail")],
+)
+def test_an_actor_that_sees_its_kill_first_ends_by_it_all_the_same(
+    cls: type[Any], last_step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, busy = threading.Event(), threading.Event()
+    ref: Ref = cls.start()
+    ref.tell(holding(busy, go))
+    assert busy.wait(5)
+    (thread,) = (t for t in threading.enumerate() if t.name.startswith(cls.__name__))
+    package, _, name = last_step.rpartition(".")
+    step = getattr(import_module(package), name)
+
+    def late(*args: object) -> object:
+        # Its message is over, it finds itself stopped, and ends.
+        go.set()
+        thread.join(5)
+        return step(*args)
+
+    monkeypatch.setattr(last_step, late)
+    with mailbox() as me:
+        watch = monitor(ref)
+
+        kill(ref)
+
+        assert me.receive(timeout=5) == Down(watch, ref, "killed")
+    assert not thread.is_alive()
 
 
 def test_a_kill_spreads_as_killed() -> None:
