@@ -209,13 +209,13 @@ def restart_keeps_view(patch: Patch) -> None:
     patch.setattr(Tables, "reproject", lambda self: None)
 
 
-@fault("shards", histories=400, first=300)
+@fault("shards", histories=400, first=449)
 def restart_keeps_watches(patch: Patch) -> None:
     """An actor whose end was half handled is not watched again."""
     patch.setattr(Tables, "rewatch", lambda self: None)
 
 
-@fault("crumbling", histories=600, first=310)
+@fault("crumbling", histories=600, first=513)
 def restart_forgets_evictions(patch: Patch) -> None:
     """A loser that was condemned in the turn that crashed is never ended."""
     patch.setattr(
