@@ -119,7 +119,9 @@ def end_leases(g: Group, *clusters: str, seconds: float = 0.0) -> None:
     With a short ttl a test might not get to do what it does before that.
     """
     for cluster in clusters:
-        g._instance.leases._leases[cluster].ends_at = monotonic() + seconds
+        lease = g._instance.leases._leases.get(cluster)
+        if lease is not None:
+            lease.ends_at = monotonic() + seconds
     # The sweeper looks again.
     g._instance.lend((), 1.0)
 

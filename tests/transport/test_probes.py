@@ -198,9 +198,7 @@ def test_who_guesses_waits_longer_each_time_and_nobody_else(victim: Node) -> Non
         return answered
 
     waits = [guess() for _ in range(4)]
-    began = time.monotonic()
-    with Impostor(victim, name="honest").open().sock:
-        honest = time.monotonic() - began
+    honest = seconds_to_enter(victim, "honest")
 
     assert waits[1] >= 0.2
     assert waits[2] >= PATIENCE / 2
@@ -208,6 +206,16 @@ def test_who_guesses_waits_longer_each_time_and_nobody_else(victim: Node) -> Non
     # Once per attempt: twice would be beyond the deadline.
     Impostor(victim, name="guesser").open().sock.close()
     assert honest < 0.2
+
+
+def seconds_to_enter(node: Node, name: str) -> float:
+    """Enter a few times; the quickest, for any may be held up by the machine."""
+    took = []
+    for _ in range(3):
+        began = time.monotonic()
+        Impostor(node, name=name).open().sock.close()
+        took.append(time.monotonic() - began)
+    return min(took)
 
 
 def test_who_proves_itself_is_forgiven(victim: Node) -> None:
@@ -219,10 +227,7 @@ def test_who_proves_itself_is_forgiven(victim: Node) -> None:
     Impostor(victim, name="clumsy").open().sock.close()
     assert time.monotonic() - began >= 0.2
 
-    began = time.monotonic()
-    Impostor(victim, name="clumsy").open().sock.close()
-
-    assert time.monotonic() - began < 0.2
+    assert seconds_to_enter(victim, "clumsy") < 0.2
 
 
 def test_a_nodes_own_greeting_comes_back_to_nothing(
