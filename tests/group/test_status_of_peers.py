@@ -6,12 +6,15 @@ import pytest
 
 from actors import AnyRef
 from group import Group
+from group._core.keys import DEFAULT
+from group._core.lanes import Inbound
+from group._core.rows import Row
 from group._departed import FORGET_AFTER, MOST, Departed, Gone
 from group._status import NodeRow
 from tests.group.people import listeners
 from tests.transport.strangers import SECRET, warnings
 from tests.waiting import eventually
-from transport import Node
+from transport import Node, NodeId
 
 
 @pytest.fixture
@@ -111,20 +114,20 @@ def test_the_own_rows_and_the_shards_are_counted(
 
 
 def test_a_key_that_two_nodes_claim_is_one_key_of_its_shard(
-    a: Node, people: list[AnyRef]
+    ga: Group, people: list[AnyRef]
 ) -> None:
-    with (
-        Node.start("b", cookie=SECRET) as b,
-        Group.start("app", node=a, shards=1, log=False) as ga,
-        Group.start("app", node=b, shards=1, log=False) as gb,
-    ):
-        ga.register("k", actor=people[0])
-        gb.register("k", actor=people[1])
-        b.join(a.address)
-        eventually(lambda: ga.nodes() == ["b"])
+    ga.register("k", actor=people[0])
+    shard = ga.explain("k").shard
+    tables = ga._instance.store.tables[shard]
+    mine = tables.lanes[DEFAULT].rows["k"]
+    theirs = NodeId("b", b"b" * 16)
+    copy = Inbound(1, DEFAULT)
 
-        eventually(lambda: ga.status().conflicts + gb.status().conflicts, 10)
-        eventually(lambda: ga.status().shards[0].keys == 1)
+    tables.inbound[theirs] = {1: copy}
+    tables.put_remote(copy, "k", Row(theirs, 1, "Listener", mine.stamp + 1, b"\x80"))
+
+    assert set(tables.contested[DEFAULT, "k"]) == {tables.me, theirs}
+    assert ga.status().shards[shard].keys == 1
 
 
 def lines(caplog: pytest.LogCaptureFixture, node: str) -> list[str]:
@@ -164,6 +167,8 @@ def test_a_peer_that_was_refused_and_leaves_is_no_trouble(a: Node, ga: Group) ->
         Group.start("app", node=b, shards=4, log=False),
     ):
         eventually(lambda: ga.status().refused)
+        b.stop()
+        eventually(lambda: ga.status().refused == ())
 
     eventually(lambda: ga.status().refused == ())
 

@@ -4,6 +4,7 @@ Real sockets all the way. Names that are not found are in test_discovery.py, too
 """
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Unpack
@@ -171,6 +172,7 @@ def test_oneself_is_shown_and_is_no_warning(
     start: Callable[..., Node],
     eventually: Eventually,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     a = start("a")
     address = f"localhost:{a.address.rpartition(':')[2]}"
@@ -178,6 +180,8 @@ def test_oneself_is_shown_and_is_no_warning(
     a.join(address)
 
     eventually(lambda: said(a))
+    # It is not dialled again, and stays true.
+    monkeypatch.setattr("transport._clock.wall", lambda: time.time() + 120)
     assert said(a) == [
         f"cannot join {address}: that is this node itself, so it is left out"
     ]
