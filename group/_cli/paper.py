@@ -49,8 +49,12 @@ class Paper:
 
     def line(self, text: str = "") -> None:
         """Write one line."""
-        # In one call, so that lines of several threads do not mix.
-        self._stream.write(f"{text}\n")
+        self._write([text])
+
+    def _write(self, lines: Sequence[str]) -> None:
+        # In one call, so that lines of several threads do not mix, and 100,000 of them
+        # are written at once.
+        self._stream.write("".join(f"{each}\n" for each in lines))
         self._stream.flush()
 
     def say(self, text: str = "", /, **fields: object) -> None:
@@ -60,28 +64,27 @@ class Paper:
         elif fields:
             self.data(fields)
 
-    def lines(self, text: str, *, paint: bool = True) -> None:
-        """Write text of others, line by line.
+    def lines(self, text: str) -> None:
+        """Write text of others: only its line ends have an effect.
 
-        Args:
-            text: What it is; only line ends have an effect.
-            paint: Whether words that ask for attention get a colour.
+        Lines with words that ask for attention get a colour.
         """
-        for each in text.split("\n"):
-            shown = printable(each)
-            self.line(self.paint(shown, *_mood(shown)) if paint else shown)
+        shown = [printable(each) for each in text.split("\n")]
+        self._write([self.paint(each, *_mood(each)) for each in shown])
+
+    def names(self, names: Iterable[str]) -> None:
+        """Write names that others have given, a line for each."""
+        self._write([printable(name) for name in names])
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Write rows: in columns below their heads, or for a program between tabs."""
         written = [[printable(_cell(cell)) for cell in row] for row in rows]
         if not self.is_terminal:
-            for cells in written:
-                self.line("\t".join(cells))
+            self._write(["\t".join(cells) for cells in written])
             return
         widths = [max(map(len, column)) for column in zip(heads, *written, strict=True)]
-        self.line(self.paint(_padded(heads, widths, heads), "bold"))
-        for cells in written:
-            self.line(_padded(cells, widths, heads))
+        head = self.paint(_padded(heads, widths, heads), "bold")
+        self._write([head, *(_padded(cells, widths, heads) for cells in written)])
 
     def data(self, value: object) -> None:
         """Write a value as JSON, on one line."""

@@ -14,8 +14,7 @@ View: TypeAlias = Callable[[Paper, Namespace, str, Any], None]
 
 def _names(paper: Paper, options: Namespace, text: str, data: Sequence[str]) -> None:
     del options, text
-    for name in data:
-        paper.lines(name, paint=False)
+    paper.names(data)
 
 
 def _actors_of_key(

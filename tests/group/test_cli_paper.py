@@ -82,17 +82,35 @@ def test_lines_that_ask_for_attention_have_a_colour() -> None:
     assert starts == ["a@h:1", "\x1b[33m", "\x1b[31m", "\x1b[33m"]
 
 
-@pytest.mark.parametrize("paint", [True, False])
-def test_what_others_have_written_is_shown_and_not_obeyed(*, paint: bool) -> None:
+def test_what_others_have_written_is_shown_and_not_obeyed() -> None:
     screen = Screen()
     nasty = "user/\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202edrawkcab"
 
-    Paper(screen).lines(nasty, paint=paint)
+    Paper(screen).lines(nasty)
+    Paper(screen).names([nasty])
     Paper(screen).table(("KEY",), [(nasty,)])
 
     shown = screen.getvalue().replace("\x1b[1mKEY\x1b[0m", "")
     assert shown.replace("\n", "").isprintable()
-    assert r"user/\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202edrawkcab" in shown
+    escaped = r"user/\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202edrawkcab"
+    assert shown.count(escaped) == 3
+
+
+def test_a_long_list_is_written_at_once() -> None:
+    class Counting(io.StringIO):
+        writes = 0
+
+        def write(self, text: str) -> int:
+            self.writes += 1
+            return super().write(text)
+
+    pipe = Counting()
+
+    Paper(pipe).names(f"key/{number}" for number in range(1000))
+    Paper(pipe).table(HEADS, ROWS * 1000)
+
+    assert pipe.writes == 2
+    assert len(pipe.getvalue().splitlines()) == 4000
 
 
 def test_letters_of_all_scripts_are_printable() -> None:
