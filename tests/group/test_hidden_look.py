@@ -183,7 +183,10 @@ def subscribers(group: Group) -> int:
     return sum(bool(each.subscriptions) for each in tables)
 
 
-@pytest.mark.parametrize("how", ["mailbox", "node", "host"])
+ENDED = pytest.mark.crashes("Operations", by="normal")
+
+
+@pytest.mark.parametrize("how", ["mailbox", "node", pytest.param("host", marks=ENDED)])
 def test_a_watch_ends_with_whoever_is_told_or_tells(cluster: Cluster, how: str) -> None:
     with mailbox() as me:
         relay = watching(cluster, me)
