@@ -35,6 +35,7 @@ def where(app: Factory | str) -> App:
     Raises:
         ValueError: It cannot.
     """
+    __tracebackhide__ = True
     if isinstance(app, str):
         module, colon, name = app.partition(":")
         if not (module and colon and name):
@@ -43,8 +44,8 @@ def where(app: Factory | str) -> App:
     name = getattr(app, "__qualname__", "<locals>")
     if "<" in name:
         raise ValueError(
-            f"app must be a function at the top of a module, which other processes "
-            f"can import; {app!r} is none"
+            "app must be a function that other processes can import, at the top of a "
+            f"module: move {app!r} there"
         )
     file = inspect.getsourcefile(inspect.unwrap(app))
     module = app.__module__

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import TypedDict, cast
 
-from actors import Actor, register_name
+from actors import Actor, on_down, register_name
 from group._group import Group, GroupOptions
 from group.testing._app import App, find, start_app
 from transport import Node, NodeOptions
@@ -62,6 +62,8 @@ class Witness(Actor):
 def main() -> None:
     """Follow the orders."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    # Who supervises whom would fill what is shown of a failed test.
+    logging.getLogger("actors").setLevel(logging.WARNING)
     orders = cast("Orders", json.loads(sys.stdin.readline()))
     signal.signal(signal.SIGTERM, _end)
     # The test's Ctrl-C is the test's affair.
@@ -90,4 +92,10 @@ def _start(orders: Orders, stack: ExitStack) -> None:
     stack.callback(witness.stop, timeout=5)
     app = None if factory is None else start_app(factory, group)
     if app is not None:
+        on_down(app, _app_ended)
         stack.callback(app.stop, timeout=5)
+
+
+def _app_ended(reason: object) -> None:
+    if reason not in ("normal", "shutdown"):
+        logging.getLogger("group").error("the app has ended: %s", reason)

@@ -145,6 +145,7 @@ class LocalCluster:
             ValueError: No such node, or one that is on two sides.
             AssertionError: The nodes did not find out in time.
         """
+        __tracebackhide__ = True
         self.network.partition(*sides)
         self._parted.part(sides, self._places)
         self.await_nodes()
@@ -155,6 +156,7 @@ class LocalCluster:
         Raises:
             AssertionError: They did not in time.
         """
+        __tracebackhide__ = True
         self.network.heal()
         self._parted.part((), self._places)
         self.await_nodes()
@@ -167,6 +169,7 @@ class LocalCluster:
         Raises:
             AssertionError: One does not in time.
         """
+        __tracebackhide__ = True
 
         def seen() -> bool:
             for name, group in self._groups.items():
@@ -257,6 +260,7 @@ def cluster(
         grace: Seconds that a node without a link may take to come back.
         **options: As `Group.start`: `shards`, `conflict_rank` and so on.
     """
+    __tracebackhide__ = True
     timing = Timing(heartbeat=heartbeat, lease=lease, grace=grace)
     made = LocalCluster(group, timing, options, Network())
     try:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from actors import actor_id, by_actor_id, mailbox
+from actors import census
 from group._clock import monotonic
 from group.testing._waiting import eventually
 
@@ -25,8 +25,9 @@ def no_leaks(timeout: float = 5.0) -> Iterator[None]:
     Raises:
         AssertionError: Something still runs; names it.
     """
+    __tracebackhide__ = True
     before = set(threading.enumerate())
-    first = _next_actor_id()
+    living = _living()
     yield
     deadline = monotonic() + timeout
     for thread in set(threading.enumerate()) - before:
@@ -36,9 +37,8 @@ def no_leaks(timeout: float = 5.0) -> Iterator[None]:
     def left() -> list[str]:
         threads = set(threading.enumerate()) - before
         running = [t for t in threads if t.is_alive() and not _is_helper(t)]
-        ids = range(first, _next_actor_id())
-        refs = [ref for ref in map(by_actor_id, ids) if ref is not None]
-        return sorted([*(f"thread {t.name}" for t in running), *map(str, refs)])
+        actors = [ref for n, ref in _living().items() if n not in living]
+        return sorted([*(f"thread {t.name}" for t in running), *actors])
 
     try:
         eventually(lambda: not left(), max(deadline - monotonic(), 0.0))
@@ -49,9 +49,9 @@ def no_leaks(timeout: float = 5.0) -> Iterator[None]:
         ) from None
 
 
-def _next_actor_id() -> int:
-    with mailbox() as marker:
-        return actor_id(marker.ref)
+def _living() -> dict[int, str]:
+    """Return the actors that live, by number."""
+    return {each.id: str(each.ref) for each in census().actors}
 
 
 def _is_helper(thread: threading.Thread) -> bool:

@@ -42,6 +42,7 @@ class Probe:
         Raises:
             AssertionError: None came.
         """
+        __tracebackhide__ = True
         return self.expect(lambda _: True, timeout)
 
     @overload
@@ -73,6 +74,7 @@ class Probe:
         Raises:
             AssertionError: None came; the text holds those that did.
         """
+        __tracebackhide__ = True
         fits = _question(what, fields)
         seconds = self._timeout if timeout is None else timeout
         deadline = monotonic() + seconds
@@ -97,6 +99,7 @@ class Probe:
         Raises:
             AssertionError: One did.
         """
+        __tracebackhide__ = True
         if not self._seen:
             try:
                 self._take(seconds)

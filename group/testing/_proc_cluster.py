@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import signal
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Unpack
 
@@ -20,6 +20,8 @@ from transport.testing import Network
 
 HERE = "test"
 """The name of the test's own node."""
+EVERYWHERE = ""
+"""In place of a node's name: any that has no app of its own."""
 START_TIME = 30.0
 """Seconds for an interpreter to start and to import the app."""
 SHOWN = 4000
@@ -36,7 +38,7 @@ class ProcessCluster:
 
     def __init__(
         self,
-        app: App | None,
+        apps: Mapping[str, App | None],
         group: str,
         timing: Timing,
         options: GroupOptions,
@@ -44,7 +46,7 @@ class ProcessCluster:
     ) -> None:
         """Made by `proc_cluster`."""
         self.network = network
-        self._app = app
+        self._apps = apps
         self._group = group
         self._timing = timing
         self._options = options
@@ -81,6 +83,7 @@ class ProcessCluster:
             ValueError: One runs.
             NodeStartError: One did not start; says why.
         """
+        __tracebackhide__ = True
         running = set(names) & {*self.names, HERE}
         if running:
             raise ValueError(f"node {', '.join(sorted(running))} runs")
@@ -101,7 +104,7 @@ class ProcessCluster:
                 "group": self._group,
                 "node": node,
                 "options": self._options,
-                "app": self._app,
+                "app": self._apps.get(name, self._apps.get(EVERYWHERE)),
                 "report": -1,
             }
             self._processes[name] = NodeProcess(name, orders)
@@ -227,7 +230,7 @@ class ProcessCluster:
 
 @contextmanager
 def proc_cluster(
-    nodes: int | Iterable[str] = 2,
+    nodes: int | Iterable[str] | Mapping[str, Factory | str | None] = 2,
     *,
     app: Factory | str | None = None,
     group: str = "app",
@@ -248,10 +251,12 @@ def proc_cluster(
     it. When the block raises, the end of what they wrote is printed.
 
     Args:
-        nodes: How many, named a, b, c and so on; or their names.
-        app: Puts the service on each node: a function at the top of a module, or
-            "module:function". It gets the group and returns specs of children made
-            with `actors.child`, the ref of an actor that it has started, or None.
+        nodes: How many, named a, b, c and so on; or their names; or an app for each
+            name.
+        app: Puts the service on each node that has no app of its own: a function at
+            the top of a module, or "module:function". It gets the group and returns
+            specs of children made with `actors.child`, the ref of an actor that it has
+            started, or None.
         group: The group's name.
         heartbeat: See `cluster`.
         lease: See `cluster`.
@@ -262,11 +267,16 @@ def proc_cluster(
         ValueError: The app is no function that another process can find.
         NodeStartError: A node did not start; says why.
     """
+    __tracebackhide__ = True
     timing = Timing(heartbeat=heartbeat, lease=lease, grace=grace)
-    found = None if app is None else where(app)
+    own = nodes if isinstance(nodes, Mapping) else {}
+    apps = {
+        name: None if each is None else where(each)
+        for name, each in {EVERYWHERE: app, **own}.items()
+    }
     network = Network()
     try:
-        made = ProcessCluster(found, group, timing, options, network)
+        made = ProcessCluster(apps, group, timing, options, network)
     except BaseException:
         network.close()
         raise

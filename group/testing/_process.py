@@ -74,6 +74,7 @@ class NodeProcess:
         Raises:
             NodeStartError: It does not.
         """
+        __tracebackhide__ = True
         deadline = monotonic() + timeout
         said = b""
         assert self._report is not None

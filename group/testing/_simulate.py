@@ -93,6 +93,7 @@ def simulate(
         InvalidArgumentError: A number is out of range.
         InvalidMetaError: Something in a meta cannot be written.
     """
+    __tracebackhide__ = True
     configured("simulation", {"conflict_rank": conflict_rank})
     many = (200 if seed is None else 1) if histories is None else histories
     _check_number("histories", many, 1, MOST_HISTORIES)

@@ -23,6 +23,7 @@ def eventually(
     Raises:
         AssertionError: It did not come true; the text holds what was seen last.
     """
+    __tracebackhide__ = True
     began = monotonic()
     pause, nap = threading.Event(), 0.001
     while True:

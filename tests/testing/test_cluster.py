@@ -1,5 +1,7 @@
 """Clusters inside one process: parted, healed, crashed, started again."""
 
+import os
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -129,7 +131,9 @@ def test_a_crashed_node_is_gone_at_once_and_comes_back(three: LocalCluster) -> N
         assert three.names == ["b", "c"]
         assert b.nodes() == ["c"]
         eventually(lambda: c.lookup("k") is None, PATIENCE, what="its rows go")
+        assert three.network._sky.gone == {"a"}
         again = three.start("a")
+        assert three.network._sky.gone == set()
         assert again.nodes() == ["b", "c"]
         assert again.lookup("k") is None
 
@@ -143,6 +147,14 @@ def test_a_stopped_node_has_said_goodbye(three: LocalCluster) -> None:
 
 
 @pytest.mark.slow
+def test_a_node_that_is_new_is_on_no_side(three: LocalCluster) -> None:
+    three.partition("a")
+
+    assert three.start("d").nodes() == ["a", "b", "c"]
+    assert three["a"].nodes() == ["d"]
+
+
+@pytest.mark.slow
 def test_waiting_in_vain_says_who_sees_whom(three: LocalCluster) -> None:
     three["c"].stop()
 
@@ -151,20 +163,29 @@ def test_waiting_in_vain_says_who_sees_whom(three: LocalCluster) -> None:
 
 
 def test_settings_of_the_machine_are_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("JOIN", "LISTEN", "ADVERTISE", "COOKIE", "COOKIE_FILE", "NODE"):
-        monkeypatch.setenv(f"GROUP_{name}", "127.0.0.1:1")
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        stranger.settimeout(0.2)
+        address = f"127.0.0.1:{stranger.getsockname()[1]}"
+        for name in ("JOIN", "LISTEN", "ADVERTISE", "COOKIE", "COOKIE_FILE", "NODE"):
+            monkeypatch.setenv(f"GROUP_{name}", address)
 
-    with cluster(2, log=False, shards=1) as two:
-        assert [each.node.name for each in two] == ["a", "b"]
-        dialled = [p.address for each in two for p in each.node.peers()]
+        with cluster(2, log=False, shards=1) as two:
+            assert [each.node.name for each in two] == ["a", "b"]
+            with pytest.raises(TimeoutError):
+                stranger.accept()
 
-    assert "127.0.0.1:1" not in dialled
-    assert len(dialled) == 2
+    assert os.environ["GROUP_JOIN"] == address
 
 
-def test_clusters_side_by_side_do_not_meet() -> None:
-    with cluster(2, log=False, shards=1) as one, cluster(2, log=False, shards=1) as two:
-        assert [each.nodes() for each in (*one, *two)] == [["b"], ["a"]] * 2
+def test_clusters_side_by_side_do_not_meet(caplog: pytest.LogCaptureFixture) -> None:
+    with cluster(2, log=False, shards=1) as one, cluster(["x"], log=False) as two:
+        one["a"].node.join(two["x"].node.address)
+
+        def refused() -> bool:
+            return "cookie differs" in caplog.text
+
+        eventually(refused, PATIENCE, what="the stranger is told so")
+        assert [each.nodes() for each in (*one, *two)] == [["b"], ["a"], []]
 
 
 def test_a_cluster_ends_with_its_block_whatever_happens() -> None:

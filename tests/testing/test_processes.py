@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from group import Event, NotJoinedError
 from group.testing import NodeStartError, ProcessCluster, probe, proc_cluster
 from group.testing._app import App, find, where
+from group.testing._process import STOP_TIME
 from tests.group.people import PATIENCE
 from tests.testing import service
 from tests.testing.service import Add
@@ -124,6 +126,16 @@ def test_a_stopped_node_stops_in_order(two: ProcessCluster) -> None:
         two.start("b")
 
 
+def test_a_frozen_node_can_be_stopped_in_order(two: ProcessCluster) -> None:
+    two.freeze("b")
+    began = time.monotonic()
+
+    two.stop("b")
+
+    assert time.monotonic() - began < STOP_TIME
+    two.start("b")
+
+
 def test_sigterm_stops_in_order_too(two: ProcessCluster) -> None:
     with probe() as me:
         counters(two)
@@ -167,6 +179,25 @@ def test_what_processes_wrote_is_shown_when_a_test_fails(
     out = capsys.readouterr().out
     assert "--- x (pid " in out
     assert "group_started" in out
+
+
+def test_each_node_may_have_an_app_of_its_own() -> None:
+    apps = {"server": service.counter, "client": None}
+    with proc_cluster(apps, log=False, shards=1) as c:
+        (found,) = c.here.wait_for_member("counters", timeout=PATIENCE)
+
+        assert c.names == ["server", "client"]
+        assert found.meta == {"node": "server"}
+        assert c.keys("client") == ["counters"]
+
+
+def test_an_app_that_gives_up_says_so() -> None:
+    with proc_cluster(1, app=service.counter_ref, log=False, shards=1) as c:
+        (found,) = c.here.wait_for_member("counters", timeout=PATIENCE)
+
+        found.ref.tell("nonsense")
+
+        eventually(lambda: "the app has ended: LookupError" in c["a"].output, PATIENCE)
 
 
 ORPHAN = """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from group import ConfigError, InvalidArgumentError, InvalidMetaError
+from group._core import effects
 from group.testing import SimulationError, simulate
 from group.testing import _simulated as simulated
 
@@ -151,6 +152,23 @@ def test_a_loser_that_ranks_higher_is_found_out(
     )
 
     with pytest.raises(SimulationError, match="which does not rank above it"):
+        simulate(by_level, metas=METAS)
+
+
+def test_a_loser_that_is_ended_twice_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    evicted = simulated.World.evicted
+
+    def twice(
+        world: simulated.World, node: simulated.SimulatedNode, evict: effects.Evict
+    ) -> None:
+        evicted(world, node, evict)
+        evicted(world, node, evict)
+
+    monkeypatch.setattr(simulated.World, "evicted", twice)
+
+    with pytest.raises(SimulationError, match="has lost the key twice"):
         simulate(by_level, metas=METAS)
 
 
