@@ -194,11 +194,15 @@ class Doors:
         self._exchange.happened(messages.DialFailed(address, text, refused))
 
     def _note(self, address: str, code: str, text: str) -> None:
+        self._tell(address, code, text)
+        # Last: who waits for it goes on, and may ask what has been told.
         if code == "name_in_use":
             self._progress.note(lambda p: setattr(p, "name_refused", True))
         elif code != "race":
             failures = {**self._progress.failures, address: text}
             self._progress.note(lambda p: setattr(p, "failures", failures))
+
+    def _tell(self, address: str, code: str, text: str) -> None:
         name = self._found.get(address, "")
         said = words.cannot_join(address, code, text, self._config.cookie_from, name)
         told = (address in self.wanted or name) and code not in QUIET

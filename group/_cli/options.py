@@ -38,13 +38,6 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Leaves room for the longest command."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=16)
-
-
 class Grammar(NamedTuple):
     """All that groupctl understands.
 
@@ -63,9 +56,12 @@ def grammar() -> Grammar:
         prog="groupctl",
         description="Run a node of a group, watch a demo, look inside a running node.",
         epilog=_EPILOG,
-        formatter_class=_Formatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    root.add_argument("--version", action="version", version=f"groupctl {VERSION}")
+    # Two names also make the column wide enough for the names of all commands.
+    root.add_argument(
+        "-V", "--version", action="version", version=f"groupctl {VERSION}"
+    )
     parsers = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands: dict[str, tuple[str, Parser]] = {}
 

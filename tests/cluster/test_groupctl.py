@@ -196,6 +196,25 @@ def test_a_signal_stops_a_node_in_order(
         pair.a.await_line(f"- {name} is gone: stopped; 2 nodes")
 
 
+def test_a_program_is_told_in_json(pair: Pair, tmp_path: Path) -> None:
+    words = ("start", "--name", "j", "--join", pair.address, "--json", *APP)
+    with terminal(tmp_path, *words) as j:
+        j.await_line('"b"')
+        j.press_ctrl_c()
+        assert j.status() == 0
+        lines = [json.loads(line) for line in j.out.splitlines()]
+
+    up, *others, stops = lines
+    assert (up["event"], up["node"], up["group"]) == ("up", "j", "my_app")
+    assert up["address"].startswith("127.0.0.1:")
+    assert sorted((each["event"], each["node"]) for each in others) == [
+        ("node_up", "a"),
+        ("node_up", "b"),
+    ]
+    assert [each["nodes"] for each in others] == [2, 3]
+    assert stops == {"event": "stops", "node": "j", "reason": "SIGINT"}
+
+
 def test_an_app_that_does_not_end_is_left_behind_in_time(tmp_path: Path) -> None:
     with terminal(tmp_path, "start", "--app", "tests.cluster.app:stubborn") as node:
         node.await_line(" is up at ")

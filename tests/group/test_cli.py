@@ -1,11 +1,13 @@
 """What groupctl says about commands that it cannot carry out."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from group.__main__ import main
+from group._cli.options import grammar
 
 
 @pytest.fixture(autouse=True)
@@ -124,8 +126,8 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
 
     shown = capsys.readouterr().out
-    for command in ("start", "demo", "status", "nodes", "keys", "members", "lookup"):
-        assert f"\n    {command} " in shown
+    for command, (words, _) in grammar().commands.items():
+        assert re.search(rf"^    {command} +{re.escape(words)}$", shown, re.M), command
     assert "demo-node" not in shown
 
 
