@@ -76,8 +76,9 @@ def test_no_row_comes_unasked(
         size += len(data)
         events = receive(data)
         for event in events:
-            what = getattr(event, "kind", None) or getattr(event, "message", event)
-            kinds[getattr(what, "name", type(what).__name__)] += 1
+            frame = getattr(event, "kind", None)
+            told = getattr(event, "message", event)
+            kinds[type(told).__name__ if frame is None else frame.name] += 1
         return list(events)
 
     monkeypatch.setattr(link.session, "receive", counting)
