@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from string import ascii_lowercase
 from typing import Unpack
 
+from group._errors import StoppedError
 from group._group import Group, GroupOptions
 from group.testing._waiting import eventually
 from transport import ListenError, Node, NodeOptions
@@ -174,9 +175,8 @@ class LocalCluster:
         def seen() -> bool:
             for name, group in self._groups.items():
                 wanted = sorted(self._parted.reached(name, self._groups))
-                assert group.nodes() == wanted, (
-                    f"{name} sees {group.nodes()}, not {wanted}"
-                )
+                found = _seen_by(group)
+                assert found == wanted, f"{name} sees {found}, not {wanted}"
             return True
 
         eventually(
@@ -268,6 +268,13 @@ def cluster(
         yield made
     finally:
         made.close()
+
+
+def _seen_by(group: Group) -> list[str]:
+    try:
+        return group.nodes()
+    except StoppedError as error:
+        raise AssertionError(f"{error}; c.stop(name) would have let it go") from error
 
 
 def names_of(nodes: int | Iterable[str]) -> list[str]:

@@ -195,7 +195,7 @@ class Campaign:
     async def _dead(self, host: Host, fault: Fault) -> None:
         # As a process that is gone, or as a machine that is.
         if fault.amount < 0.6:
-            await host.gate.shut()
+            host.gate.shut()
         else:
             host.gate.open(None)
         await self._pass(fault.lasts)

@@ -10,7 +10,13 @@ from transport._core.errors import (
     VersionError,
     WireError,
 )
-from transport._core.handshake import Credentials, Handshake, farewell, looks_like
+from transport._core.handshake import (
+    Credentials,
+    Handshake,
+    farewell,
+    greeter,
+    looks_like,
+)
 
 NEXT = b"n" * 32
 
@@ -262,3 +268,16 @@ def test_other_certificates_below_break_the_proof() -> None:
 
     with pytest.raises(AuthError):
         shake(one, two)
+
+
+def test_the_greeting_says_who_dials() -> None:
+    hello = dialler(credentials("a")).begin()
+
+    assert greeter(hello) == greeter(hello + b"more") == node_id("a")
+    assert [greeter(hello[:size]) for size in range(len(hello))] == [None] * len(hello)
+
+
+@pytest.mark.parametrize("stranger", [b"GET / HTTP/1.1", b"\x80" * 8, b"agrp" * 9])
+def test_a_strangers_first_bytes_are_no_greeting(stranger: bytes) -> None:
+    with pytest.raises(ProtocolError, match="not an actor-group peer"):
+        greeter(stranger)

@@ -5,10 +5,11 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
-from transport.testing import Connection, Weather
+from transport.testing import Connection, Gate, Sky, Weather, free_ports
 
 LIMIT = 5.0
 Ends = tuple[socket.socket, socket.socket]
@@ -183,3 +184,35 @@ def test_an_end_that_breaks_breaks_the_other() -> None:
             await receive(here)
 
     tell(story)
+
+
+def test_a_gate_hangs_up_on_whoever_has_just_come() -> None:
+    async def close_at_once() -> bytes:
+        gate = Gate("a", next(free_ports()), Sky())
+        gate.open(None)
+        with socket.create_connection(("127.0.0.1", gate.port)) as caller:
+            caller.settimeout(LIMIT)
+            assert gate._listener is not None
+            gate._accept(gate._listener)
+
+            await gate.close()
+
+            return caller.recv(1)
+
+    assert asyncio.run(close_at_once()) == b""
+
+
+@pytest.mark.parametrize("words", [b"GET / HTTP/1.1\r\n\r\n", b"AGRP", b"\x80"])
+def test_a_gate_resets_strangers(words: bytes) -> None:
+    async def call() -> None:
+        gate = Gate("a", next(free_ports()), Sky())
+        gate.open(None)
+        reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
+        writer.write(words)
+        writer.write_eof()
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), LIMIT) == b""
+        writer.close()
+        await gate.close()
+
+    asyncio.run(call())

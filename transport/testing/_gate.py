@@ -86,7 +86,6 @@ class Gate:
         self._tasks: set[asyncio.Task[None]] = set()
         self._blocked = 0
         self._listener: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
         self._target: tuple[str, int] | None = None
         self.port = port
 
@@ -99,32 +98,43 @@ class Gate:
         """Take callers; a target of None resets them."""
         self._target = None if target is None else (HOST, target)
         if self._listener is None:
-            self._listener = _listening(self.port)
-            self._accepting = asyncio.create_task(self._accept(self._listener))
+            listener = self._listener = _listening(self.port)
+            # No task that accepts: one that is cancelled may just have got a caller,
+            # whom nobody would ever hang up on.
+            loop = asyncio.get_running_loop()
+            loop.add_reader(listener, self._accept, listener)
 
-    async def shut(self) -> None:
+    def shut(self) -> None:
         """Refuse callers."""
-        if self._accepting is not None and self._listener is not None:
-            self._accepting.cancel()
-            await asyncio.gather(self._accepting, return_exceptions=True)
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()
-            self._listener = self._accepting = None
+            self._listener = None
 
     async def close(self) -> None:
         """Refuse callers, and end all that are here."""
-        await self.shut()
+        self.shut()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            caller, _ = await loop.sock_accept(listener)
-            _tune(caller)
-            task = asyncio.create_task(self._serve(caller))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            caller, _ = listener.accept()
+        except OSError:
+            # Gone again.
+            return
+        caller.settimeout(0.0)
+        _tune(caller)
+        task = asyncio.create_task(self._serve(caller))
+        self._tasks.add(task)
+
+        def served(_task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            # One that is cancelled before it begins has closed nothing.
+            caller.close()
+
+        task.add_done_callback(served)
 
     async def _serve(self, caller: socket.socket) -> None:
         loop = asyncio.get_running_loop()

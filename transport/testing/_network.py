@@ -123,8 +123,11 @@ class Network:
 
     def close(self) -> None:
         """Break all links, close the gates and end the thread. Twice does nothing."""
-        if not self._loop.is_closed():
+        if self._loop.is_closed():
+            return
+        try:
             self._do(self._close)
+        finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(PATIENCE)
             self._loop.close()
@@ -181,7 +184,7 @@ class Network:
 
     async def _refuse(self, name: str) -> None:
         self._sky.gone.add(name)
-        await self._gates[name].shut()
+        self._gates[name].shut()
         for other in self._gates:
             for connection in self._sky.connections(name, other):
                 connection.reset()
