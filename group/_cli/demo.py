@@ -21,9 +21,10 @@ def demo(paper: Paper, *, once: bool, timeout: float) -> int:
         timeout: Seconds that each step may take.
     """
     ending = "It ends by itself." if once else "Ctrl-C ends it."
-    paper.say(f"Three nodes on this machine, each a process of its own. {ending}")
     failed = False
     with tempfile.TemporaryFile() as errors, Stage(errors) as stage:
+        # Not before there is a stage, which hears Ctrl-C: it says what that does.
+        paper.say(f"Three nodes on this machine, each a process of its own. {ending}")
         story = Story(stage, paper, timeout)
         try:
             story.tell_once()

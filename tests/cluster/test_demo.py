@@ -1,5 +1,6 @@
 """The demo: it tells what happens, ends when told, and leaves nobody behind."""
 
+import io
 import os
 import signal
 import time
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from group._cli.demo import demo as run_demo
+from group._cli.paper import Paper
 from tests.cluster.terminals import Terminal, terminal
 from tests.waiting import eventually
 
@@ -81,6 +84,23 @@ def test_ctrl_c_stops_everything_at_any_moment(demo: Terminal, moment: str) -> N
     assert took < 5 * STOP_TIME
     assert demo.left_behind() == []
     assert demo.err == ""
+
+
+class Pressing(Paper):
+    """Somebody presses Ctrl-C as soon as there is something to read."""
+
+    def say(self, text: str = "", /, **fields: object) -> None:
+        super().say(text, **fields)
+        if text.startswith("Three nodes on"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_at_the_first_line_is_an_end_in_order() -> None:
+    out = io.StringIO()
+
+    assert run_demo(Pressing(out), once=False, timeout=STORY_LIMIT) == 0
+
+    assert "All processes have ended" in out.getvalue()
 
 
 def test_a_killed_demo_leaves_no_node_behind(demo: Terminal) -> None:
