@@ -23,13 +23,20 @@ class Log(Protocol):
     def error(self, event: str, /, **fields: object) -> None: ...
 
 
-def _line(_logger: object, _method: str, fields: structlog.typing.EventDict) -> str:
-    """Make one readable line; a traceback goes below it."""
+def _line(
+    _logger: object, _method: str, fields: structlog.typing.EventDict
+) -> tuple[tuple[str], dict[str, object]]:
+    """Make one readable line; a traceback goes below it.
+
+    The record also has the fields themselves, as `record.fields`, for handlers that
+    want more than a line.
+    """
     event = fields.pop("event")
     trace = fields.pop("traceback", None)
     words = " ".join(f"{key}={value!s}" for key, value in fields.items())
     line = f"{event} {words}" if words else str(event)
-    return f"{line}\n{trace}" if trace else line
+    extra = {"fields": {"event": event, **fields}}
+    return (f"{line}\n{trace}" if trace else line,), {"extra": extra}
 
 
 log = cast(
