@@ -2,6 +2,7 @@
 
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 
+from actors import hooks
 from actors._actor import Actor
 from actors._census import Census, Living, census
 from actors._children import Child, Counts
@@ -100,6 +101,7 @@ __all__ = [
     "deliver_exit",
     "demonitor",
     "exit",
+    "hooks",
     "inject",
     "is_ref",
     "kill",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -26,6 +27,7 @@ from actors._log import log
 from actors._reasons import Crash
 from actors._ref import ActorRef
 from actors._types import Answer
+from actors.hooks import hook, span
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from actors._types import Reply
 
 _thread_numbers = count()
+
+MESSAGE = span("actors.message")
+CRASH = hook("actors.actor.crash")
 
 # Pykka's own messages; everything else is the user's.
 OWN = frozenset({ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr})
@@ -196,7 +201,11 @@ class Actor(pykka.ThreadingActor):
         # Whoever ends this actor in the middle of the turn answers in its place.
         cell.envelope = envelope
         try:
-            answer = self._handle_receive(envelope.message)
+            if MESSAGE.observed:
+                receive = partial(self._handle_receive, envelope.message)
+                answer = MESSAGE.run({"cls": type(self).__name__}, receive)
+            else:
+                answer = self._handle_receive(envelope.message)
         except BaseException as error:  # noqa: BLE001 - a thread's top loop
             self._failed(envelope.reply_to, error)
         else:
@@ -269,6 +278,8 @@ class Actor(pykka.ThreadingActor):
             log.error(
                 "actor_crashed", actor=self, error=crash, traceback=crash.traceback
             )
+            if CRASH.callbacks:
+                CRASH({}, {"cls": type(self).__name__, "error": crash.type})
         leave(self._actor_ref)
 
     def _end(self) -> None:

@@ -19,6 +19,7 @@ from actors._process import at_exit
 from actors._ready import came_up
 from actors._reasons import Exit
 from actors._supervisor_ref import OverseerRef
+from actors.hooks import hook
 
 if TYPE_CHECKING:
     from actors._children import Record
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from actors._reasons import Reason
     from actors._spec import ChildSpec, ChildType
     from actors._types import Answer, AnyRef
+
+
+RESTART = hook("actors.child.restart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,15 @@ class Overseer(Actor):
             deliver(self.actor_ref, Retry(record))
             return False
         record.restarts += record.active
+        if RESTART.callbacks:
+            RESTART(
+                {"restarts": record.restarts},
+                {
+                    "supervisor": type(self).__name__,
+                    "child": record.spec.id,
+                    "reason": record.last_reason,
+                },
+            )
         return True
 
     def _give_up(self, record: Record) -> None:

@@ -3,6 +3,7 @@
 `Group` is the door: register one actor per key, join many, watch both, send to all.
 """
 
+from actors import hooks
 from group._aio import Aio
 from group._aio_cluster import ClusterAio
 from group._cluster import Cluster, Clusters
@@ -41,7 +42,8 @@ from group._errors import (
     StoppedError,
     StreamClosedError,
 )
-from group._group import Group, child_spec, get
+from group._group import Group, get
+from group._keeper import child_spec
 from group._nomad import NomadSupervisor
 from group._reasons import RegistryConflict
 from group._scope import Scope
@@ -99,4 +101,5 @@ __all__ = [
     "StreamClosedError",
     "child_spec",
     "get",
+    "hooks",
 ]

@@ -1,8 +1,10 @@
 """The verbs that send a message to everybody under a key."""
 
-from actors import AnyRef
+from actors import AnyRef, hooks
 from group._core.keys import check_cluster, check_key
 from group._reads import Reads
+
+DISPATCH = hooks.hook("group.dispatch")
 
 
 class Dispatching(Reads):
@@ -27,7 +29,12 @@ class Dispatching(Reads):
             InvalidKeyError: Not a key.
             StoppedError: The group is stopped.
         """
-        return self._instance.node.tell_many(self._addressees(key, cluster), message)
+        refs = self._addressees(key, cluster)
+        if DISPATCH.callbacks:
+            group, node = self._instance.config.name, self._instance.me.name
+            about = {"group": group, "node": node, "cluster": cluster, "key": key}
+            DISPATCH({"refs": len(refs)}, about)
+        return self._instance.node.tell_many(refs, message)
 
     def dispatch_local(
         self, key: str, message: object, *, cluster: str | None = None

@@ -21,6 +21,14 @@ from group._core.effects import (
     Watch,
 )
 from group._core.requests import ActorDown, Blocked
+from group._observed import (
+    CONFLICT,
+    EVENTS,
+    REPLICATE,
+    lost,
+    replicated,
+    told,
+)
 from group._reasons import RegistryConflict
 
 if TYPE_CHECKING:
@@ -43,6 +51,8 @@ class Effects:
         if isinstance(effect, Notify):
             # Only such subscribe here; for the core they are any values.
             cast("Subscriber", effect.subscriber).take(runner.index, effect.events)
+            if EVENTS.callbacks:
+                told(self._instance, effect.events)
         elif isinstance(effect, Watch):
             down = partial(self._actor_down, runner, effect.n)
             on_down(self._instance.node.ref(self._instance.me, effect.n, ""), down)
@@ -73,6 +83,8 @@ class Effects:
         if channel is None:
             return
         body = wire.encode(message)
+        if REPLICATE.callbacks:
+            replicated(self._instance, "out", message, len(tokens))
         for token in tokens:
             if not channel.send(token, body):
                 runner.blocked(Blocked(token))
@@ -118,6 +130,8 @@ class Effects:
         winner = self._instance.narrator.entry(effect.winner)
         loser = self._instance.node.ref(self._instance.me, effect.n, "")
         self._instance.conflicts += 1
+        if CONFLICT.callbacks:
+            lost(self._instance, effect.cluster, effect.key)
         self._instance.log.error(
             "registry_conflict",
             key=effect.key,

@@ -12,6 +12,7 @@ from group._core.requests import Frame, LinkDown, LinkUp, PeerDown, Writable
 from group._counting import count, rows_of
 from group._departed import Gone
 from group._instance import Instance
+from group._observed import REPLICATE, replicated
 from group._runner import countdown
 from transport import NodeId, ProtocolError
 
@@ -66,6 +67,8 @@ class Router:
             return
         if message.shard >= len(self._runners):
             raise ProtocolError(f"no shard {message.shard}", reason="lane")
+        if REPLICATE.callbacks:
+            replicated(self._instance, "in", message, 1)
         self._runners[message.shard].post(Frame(token, message))
 
     def link_down(self, token: int, node: NodeId) -> None:

@@ -12,6 +12,7 @@ from actors import Actor, ActorError, deliver, register_name, tell_after, wherei
 from group._core.requests import Tick
 from group._core.shard import Shard
 from group._instance import Instance
+from group._observed import SHARD_CRASH, crashed
 
 _WAKE = "wake"
 _TICK = "tick"
@@ -58,6 +59,8 @@ class ShardActor(Actor):
             self._runner.post(Tick())
             self._tick()
         elif isinstance(message, _Failed):
+            if SHARD_CRASH.callbacks:
+                crashed(self._instance, self._index, message.error)
             # It was raised on whoever's thread had lent itself; here it belongs.
             raise message.error
         elif message == "state":

@@ -1,6 +1,6 @@
 """What all verbs of a group share: whose they are, and how a shard is asked."""
 
-from actors import AnyRef, Timeout, class_name, current, is_ref
+from actors import AnyRef, Timeout, class_name, current, hooks, is_ref
 from group._clock import monotonic, wall_ms
 from group._core.errors import shown
 from group._core.keys import shard_of
@@ -40,6 +40,15 @@ from transport import NotLocalError as TransportNotLocalError
 
 Write = Register | Unregister | Join | Leave
 
+_SPANS = {
+    Register: hooks.span("group.register"),
+    Unregister: hooks.span("group.unregister"),
+    Join: hooks.span("group.join"),
+    Leave: hooks.span("group.leave"),
+}
+
+_WRITES = hooks.several(*_SPANS.values())
+
 ATTEMPTS = 2
 """How often a request is handed in whose turn has crashed the shard."""
 
@@ -74,7 +83,12 @@ class Verbs:
         return ref, n
 
     def _carry_out(
-        self, request: Write, seconds: float, ref: AnyRef | None = None
+        self,
+        request: Write,
+        seconds: float,
+        ref: AnyRef | None = None,
+        *,
+        told: bool = False,
     ) -> None:
         """Have the shard of a key carry out a request; see that the group runs first.
 
@@ -82,12 +96,19 @@ class Verbs:
             request: Its deadline is `seconds` from now.
             seconds: How long to wait for an answer.
             ref: The actor it is about, for the words of errors.
+            told: Whether those who observe it know of it.
 
         Raises:
             GroupError: As the verbs say.
             ShardTimeoutError: No answer came before the deadline.
             StoppedError: The group is stopped.
         """
+        if _WRITES.observed and not told:
+            _SPANS[type(request)].run(
+                self._about(request),
+                lambda: self._carry_out(request, seconds, ref, told=True),
+            )
+            return
         runners = self._instance.runners
         shard = shard_of(request.cluster, request.key, len(runners))
         runner = runners[shard]
@@ -101,6 +122,14 @@ class Verbs:
         if not isinstance(answer, Done):
             who = "actor" if ref is None else str(ref)
             raise self._error(answer, request.key, request.cluster, who)
+
+    def _about(self, request: Write) -> dict[str, object]:
+        return {
+            "group": self._instance.config.name,
+            "node": self._instance.me.name,
+            "cluster": request.cluster or None,
+            "key": request.key,
+        }
 
     def _insist(self, runner: Runner, request: Write, answer: object) -> object:
         """Hand a request in again, as long as its answer says that this may help.

@@ -43,6 +43,7 @@ OF_OTHERS = frozenset(
         "supervisor_gave_up",
         # What the code of others has done, and what operators have to hear.
         *("callback_failed", "future_callback_failed", "on_failure_failed"),
+        "hook_failed",
         *("registry_conflict", "nomad_given_up"),
     }
 )
@@ -51,7 +52,12 @@ OF_OURS = frozenset(
         *("answer_not_given", "asker_not_told_of_a_broken_message"),
         *("asker_not_told_of_the_end", "asker_not_told_of_the_stop"),
         *("stop_at_exit_failed", "timer_action_failed", "watcher_failed"),
-        *("link_handler_failed", "node_gave_up", "group_gave_up", "audit_mismatch"),
+        *(
+            "link_handler_failed",
+            "node_gave_up",
+            "group_gave_up",
+            "audit_mismatch",
+        ),
     }
 )
 

@@ -4,7 +4,7 @@ import secrets
 from functools import partial
 from threading import Event
 
-from actors import SupervisorRef, on_down
+from actors import SupervisorRef, hooks, on_down
 from transport import _clock as clock
 from transport import _io as io
 from transport._channels import Channels
@@ -25,6 +25,8 @@ from transport._switchboard import Switchboard
 from transport._tree import NodeSupervisor, Parts, Poll
 from transport._troubles import Trouble
 from transport._watchers import NodeWatchers
+
+DROPPED = hooks.hook("transport.message.dropped")
 
 
 class Engine:
@@ -122,6 +124,9 @@ class Engine:
 
     def message_dropped(self, node_id: NodeId) -> None:
         """Say, once a minute, that a peer does not keep up."""
+        self._exchange.tally.dropped("queue full")
+        if DROPPED.callbacks:
+            DROPPED({}, {"node": self.me.name, "peer": node_id.name})
         self._complaints.warn(
             "messages_dropped",
             source=node_id.name,

@@ -4,6 +4,7 @@ import random
 from collections import deque
 from typing import Protocol
 
+from actors import hooks
 from transport import _clock as clock
 from transport._channels import Channels
 from transport._core import control, effects, messages
@@ -15,10 +16,16 @@ from transport._link import Link
 from transport._links import Traffic
 from transport._log import log
 from transport._progress import Progress
+from transport._tally import Tally
 from transport._troubles import Troubles
 
 # PEERS frames stay far below the limit of a frame.
 HINTS_A_FRAME = 512
+
+PEER_UP = hooks.hook("transport.peer.up")
+PEER_DOWN = hooks.hook("transport.peer.down")
+LINK_UP = hooks.hook("transport.link.up")
+LINK_DOWN = hooks.hook("transport.link.down")
 MAX_CAUSES = 1024
 # Refusals that last as long as somebody does nothing about them.
 TOLD = {"name_in_use", "full", "quarantined"}
@@ -61,6 +68,7 @@ class Exchange:
         self._news: deque[Message] = deque()
         self._busy = False
         self._changed = False
+        self.tally = Tally()
         # Whether the mesh may want its next Tick sooner than it said.
         self.stirred = True
         # Proven, not yet open, or being closed.
@@ -184,6 +192,8 @@ class Exchange:
             log.debug("hidden_node_up", node=self.me, peer=node)
             return
         log.info("node_up", node=self.me, peer=node)
+        if PEER_UP.callbacks:
+            PEER_UP({}, self._about(node))
         self._watchers.up(node)
 
     def _link_up(self, token: int, node: NodeId) -> None:
@@ -195,6 +205,8 @@ class Exchange:
         link.say(control.Ping(clock.microseconds()))
         self._traffic.node_up(node)
         self._channels.link_opened(link)
+        if LINK_UP.callbacks and not self._hides(node):
+            LINK_UP({}, self._about(node))
 
     def _link_down(self, token: int, node: NodeId, reason: str) -> None:
         link = self.links.pop(token)
@@ -204,10 +216,18 @@ class Exchange:
             self.proven[token] = link
         self._changed = True
         self._cause(node, reason)
-        say = log.debug if self._hides(node) else log.info
+        hidden = self._hides(node)
+        say = log.debug if hidden else log.info
         say("link_lost", node=self.me, peer=node, reason=reason)
+        if not hidden:
+            self.tally.link_lost(node, reason)
+            if LINK_DOWN.callbacks:
+                LINK_DOWN({}, self._about(node, cause=reason))
         self._channels.link_lost(link)
         self._traffic.node_suspect(node, reason)
+
+    def _about(self, node: NodeId, **more: str) -> dict[str, object]:
+        return {"node": self.me.name, "peer": node.name, **more}
 
     def _peer_down(self, node: NodeId, cause: str, *, hidden: bool) -> None:
         self._changed = True
@@ -219,6 +239,8 @@ class Exchange:
             del self._progress.causes[node]
             return
         log.info("node_down", node=self.me, peer=node, cause=cause)
+        if PEER_DOWN.callbacks:
+            PEER_DOWN({}, self._about(node, cause=cause))
         self._watchers.lost(node, cause)
 
     def _hides(self, node: NodeId) -> bool:
@@ -256,8 +278,4 @@ class Exchange:
         linked = {node.name: node for node in self.by_node}
         hidden = {peer.node for peer in self._mesh.peers() if peer.hidden}
         visible = sum(node not in hidden for node in self.by_node)
-
-        def publish(progress: Progress) -> None:
-            progress.linked, progress.visible = linked, visible
-
-        self._progress.note(publish)
+        self._progress.note(lambda p: p.link(linked, visible))

@@ -44,8 +44,15 @@ class Progress:
         self.causes: dict[NodeId, str] = {}
         self.failures: dict[str, str] = {}
         self.name_refused = False
+        # Whether there has ever been a link.
+        self.met = False
         self.name_in_use: str | None = None
         self.stopped = False
+
+    def link(self, linked: dict[str, NodeId], visible: int) -> None:
+        """Note who is linked now, and how many of those do not hide."""
+        self.linked, self.visible = linked, visible
+        self.met = self.met or visible > 0
 
     def note(self, change: Callable[["Progress"], None]) -> None:
         """Change something and wake those who wait."""
