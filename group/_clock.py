@@ -6,6 +6,11 @@ from datetime import UTC, datetime
 monotonic = time.monotonic
 
 
+def wall_ns() -> int:
+    """Nanoseconds since 1970, as this machine believes."""
+    return time.time_ns()
+
+
 def wall_ms() -> int:
     """Milliseconds since 1970, as this machine believes."""
     return time.time_ns() // 1_000_000

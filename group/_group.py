@@ -16,6 +16,7 @@ from actors import (
     on_down,
 )
 from group._aio import Awaiting
+from group._attached import Attached
 from group._clock import monotonic
 from group._cluster import Cluster, Clusters
 from group._core.arguments import check_timeout, check_ttl
@@ -76,6 +77,7 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
         self._tree: SupervisorRef[GroupSupervisor] | None = None
         self._ended = threading.Event()
         self._forget_exit: Cancel | None = None
+        self._attached = Attached(instance)
 
     @classmethod
     def start(
@@ -124,6 +126,7 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
             router,
             made=instance.use_channel,
         )
+        self._attached.begin()
         instance.log.info("group_started", shards=instance.config.shards)
 
     def _gave_up(self, reason: object) -> None:
@@ -139,10 +142,12 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
             reason=reason,
             words="its actors kept crashing; start it again, and see their errors",
         )
+        self._attached.give_up()
 
     def abandon(self) -> bool:
         """Be stopped, but wait for no actor of the tree; tell whether that is new."""
         instance = self._instance
+        self._attached.end()
         if instance.stopped.is_set():
             return False
         instance.stopped.set()
@@ -291,6 +296,7 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
         if self._ended.is_set() or instance.forked:
             return
         self._ended.set()
+        self._attached.end()
         instance.stopped.set()
         if self._forget_exit is not None:
             self._forget_exit()

@@ -21,6 +21,7 @@ from group._answers import Answer, Answers, strange
 from group._clock import monotonic
 from group._errors import GroupError
 from group._instance import Instance
+from group._onlookers import Onlookers
 from group._relay import Relay
 
 MOST_RELAYS = 32
@@ -40,7 +41,7 @@ class Operations(Actor):
 
     What takes time is left to an actor that is made for it: ("watch", pattern, cluster,
     snapshot, who) starts one that tells `who` of events, ("survey",) gives one that
-    asks the other nodes before it answers.
+    asks the other nodes before it answers. A dashboard asks ("look", what, options).
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -48,9 +49,11 @@ class Operations(Actor):
         self._instance = instance
         self._answers = Answers(instance)
         self._relays: set[AnyRef] = set()
+        self._onlookers = Onlookers(instance, self.actor_ref)
 
     def on_start(self) -> None:
         """Take the name, unless another node of this name, here, has it."""
+        self._instance.node.monitor_nodes()
         if self._instance.kind != "group":
             # A scope of the same name as a group leaves it to that.
             return
@@ -58,8 +61,14 @@ class Operations(Actor):
         with suppress(ActorError):
             register_name(name, self.actor_ref)
 
+    def on_stop(self) -> None:
+        """Nobody looks on any more."""
+        self._onlookers.close()
+
     def on_receive(self, message: object) -> object:
         """Answer a question; what is wrong with it is an answer too."""
+        if self._onlookers.hear(message):
+            return None
         if isinstance(message, Down):
             self._relays.discard(message.ref)
             return None
@@ -72,6 +81,8 @@ class Operations(Actor):
         match question:
             case ("survey",):
                 return "found", "", Survey.start(self._instance)
+            case ("look", str() as what, dict() as options):
+                return self._onlookers.answer(what, options)
             case ("watch", *rest):
                 return self._watch(rest)
             case (str() as what, (str() | None) as word, (str() | None) as cluster):

@@ -117,6 +117,12 @@ class Runner:
         core = self._core
         return {} if core is None else dict(core.stats)
 
+    @property
+    def unsynced(self) -> list[str]:
+        """Which linked peers this shard may still lack rows of."""
+        core = self._core
+        return ["this node"] if core is None else core.unsynced
+
     # The shard's actor
 
     def begin(

@@ -34,6 +34,13 @@ class Running:
             if self._groups.get(_key(group)) is group:
                 del self._groups[_key(group)]
 
+    def on(self, node: Node) -> list[str]:
+        """Return the names of the groups that run on a node, sorted."""
+        with self._lock:
+            return sorted(
+                {group.name for group in self._groups.values() if group.node is node}
+            )
+
     def named(self, name: str, node: Node | None) -> list[Group]:
         with self._lock:
             groups = list(self._groups.values())

@@ -1,4 +1,8 @@
-"""Durations in words, for messages and tables."""
+"""Durations and values in words, for messages and tables."""
+
+import reprlib
+from collections.abc import Mapping
+from itertools import islice
 
 
 def duration(seconds: float) -> str:
@@ -20,3 +24,27 @@ def uptime(seconds: float) -> str:
         if whole < size * (60 if unit == "m" else 24):
             return f"{whole // size}{unit}{whole % size // small:02}{rest}"
     return f"{whole // 86_400}d{whole % 86_400 // 3600:02}h"
+
+
+def short(value: object, most: int) -> str:
+    """Say what a meta or a reason is, cut: "{'name': 'ada', …"."""
+    # A long meta is not written out to be thrown away.
+    text = value if isinstance(value, str) else _Brief(most).repr(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+class _Brief(reprlib.Repr):
+    """Writes the beginning of a value: dicts in their order, maps like dicts."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxdict = 32
+        self.maxstring = self.maxother = most
+        self.maxlevel = 8
+
+    def repr1(self, x: object, level: int) -> str:
+        if isinstance(x, Mapping):
+            pairs = islice(x.items(), self.maxdict)
+            each = (f"{key!r}: {self.repr1(item, level - 1)}" for key, item in pairs)
+            return f"{{{', '.join(each)}{', …' if len(x) > self.maxdict else ''}}}"
+        return super().repr1(x, level)

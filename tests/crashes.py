@@ -54,6 +54,7 @@ OF_OURS = frozenset(
         *("stop_at_exit_failed", "timer_action_failed", "watcher_failed"),
         *(
             "link_handler_failed",
+            "page_failed",
             "node_gave_up",
             "group_gave_up",
             "audit_mismatch",

@@ -24,6 +24,9 @@ from transport._errors import (
     NotLocalError,
     RemoteError,
 )
+from transport._http.metric import Metric, Sample, bounded
+from transport._http.pages import Pages, Request, Response
+from transport._http.prometheus import Collector
 from transport._node import Node
 from transport._options import NodeOptions
 from transport._progress import Peer
@@ -38,6 +41,7 @@ __all__ = [
     "AuthError",
     "Channel",
     "ChannelHandler",
+    "Collector",
     "ConfigError",
     "DecodeError",
     "EncodeError",
@@ -47,6 +51,7 @@ __all__ = [
     "LinkFullError",
     "ListenError",
     "MessageTooLargeError",
+    "Metric",
     "Node",
     "NodeDownError",
     "NodeId",
@@ -55,13 +60,18 @@ __all__ = [
     "NodeOptions",
     "NodeUp",
     "NotLocalError",
+    "Pages",
     "Peer",
     "ProtocolError",
     "RejectedError",
     "RemoteActorRef",
     "RemoteError",
+    "Request",
+    "Response",
+    "Sample",
     "State",
     "TransportError",
     "Trouble",
     "VersionError",
+    "bounded",
 ]

@@ -12,6 +12,7 @@ from transport import _cookie as cookies
 from transport._core import addresses
 from transport._core.identity import valid_name
 from transport._errors import ConfigError
+from transport._http.where import Where, check_http
 from transport._tls import TLS, Secrecy
 
 LOOPBACK = "127.0.0.1:0"
@@ -44,6 +45,9 @@ class Options:
     handshake_timeout: float = 5.0
     queue_bytes: int = 16 << 20
     dns_interval: float = 5.0
+    http: str | None = None
+    http_token: str | None = field(default=None, repr=False)
+    http_hosts: Iterable[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Config:
         join: host:port and dns://host:port.
         cookies: None for mode "insecure".
         cookie_from: Where they came from, in words; never the cookies themselves.
+        http: Where the operations server listens; None without one.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Config:
     cookie_from: str
     secrecy: Secrecy | None
     options: Options
+    http: Where | None = None
 
     @property
     def version(self) -> str:
@@ -107,6 +113,7 @@ def check(options: Options, *, host: str) -> Config:
         cookie_from=source,
         secrecy=None if options.tls is None else Secrecy(options.tls),
         options=options,
+        http=_http(options),
     )
 
 
@@ -204,6 +211,14 @@ def _listen(options: Options) -> tuple[str, int] | None:
             code="B004",
         )
     return host, port
+
+
+def _http(options: Options) -> Where | None:
+    if options.http is None:
+        return None
+    return check_http(
+        options.http, options.http_token, options.http_hosts, is_loopback=is_loopback
+    )
 
 
 def _advertised(options: Options) -> str | None:

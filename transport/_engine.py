@@ -15,6 +15,10 @@ from transport._core.mesh import Settings
 from transport._doors import Doors
 from transport._errors import ListenError
 from transport._exchange import Exchange
+from transport._http.numbers import LinkTraffic
+from transport._http.pages import Pages
+from transport._http.server import Server
+from transport._http.vital import add_vital_signs
 from transport._inbound import Inbound
 from transport._link import Link
 from transport._links import Traffic
@@ -38,15 +42,23 @@ class Engine:
         )
         self._config = config
         self._progress = progress
-        self._listener = None if config.listen is None else _listen(*config.listen)
+        self.pages = Pages()
+        complaints = Complaints(config.name)
+        self._http = _serve_http(config, self.pages, complaints)
+        try:
+            self._listener = None if config.listen is None else _listen(*config.listen)
+        except ListenError:
+            self._close_http()
+            raise
         self.address = self._own_address()
         self._loop = io.Loop()
-        complaints = Complaints(config.name)
         self._exchange = Exchange(self._settings(), progress, complaints.troubles)
         self._doors = Doors(config, self.me, self.address, self._loop, complaints)
         self.channels = Channels(self._loop, complaints)
         self._complaints = complaints
         self._stopping = False
+        self._given_up = False
+        self.started_at = clock.monotonic()
         self._supervisor: SupervisorRef[NodeSupervisor] | None = None
 
     def _own_address(self) -> str:
@@ -84,7 +96,10 @@ class Engine:
             board,
             self._complaints,
             self._config.options.dns_interval,
+            self._http,
         )
+        self.started_at = clock.monotonic()
+        add_vital_signs(self.pages, self)
         self._supervisor = NodeSupervisor.start(parts)
         on_down(self._supervisor, self._gave_up)
         if self._listener is not None:
@@ -96,6 +111,7 @@ class Engine:
 
     def _gave_up(self, reason: object) -> None:
         if not self._stopping:
+            self._given_up = True
             log.error("node_gave_up", node=self.me, reason=reason)
             self._exchange.reset()
             self._exchange.happened(messages.Stop("link I/O gave up"))
@@ -171,6 +187,55 @@ class Engine:
         found = self._complaints.troubles.current()
         return [each for each in found if each.channel or each.source not in linked]
 
+    def traffic(self) -> dict[str, LinkTraffic]:
+        """Return what went over each link, by peer."""
+        found = {}
+        for peer in self._exchange.peers():
+            link = self.link_to(peer.node)
+            # The names of those that only look in are new each time.
+            if link is not None and not peer.hidden:
+                frames_in, frames_out = link.session.frames
+                found[peer.node.name] = LinkTraffic(
+                    octets=link.traffic(),
+                    frames_in=frames_in,
+                    frames_out=frames_out,
+                    waiting=link.outbox.waiting,
+                )
+        return found
+
+    def reconnects(self) -> dict[tuple[str, str], int]:
+        """Return how many links were lost, by peer and cause."""
+        return self._exchange.tally.links_lost()
+
+    def dropped(self) -> dict[str, int]:
+        """Return how many messages were dropped, by cause."""
+        return self._exchange.tally.messages_dropped()
+
+    # -- probes
+
+    @property
+    def http_url(self) -> str | None:
+        """Where the operations server is found; None without one."""
+        return None if self._http is None else self._http.url
+
+    def alive(self) -> str | None:
+        """Say what is wrong when the threads of this node work no more."""
+        return "its actors kept crashing" if self._given_up else None
+
+    def ready(self) -> str | None:
+        """Say whom this node still looks for.
+
+        One that needs no peers has looked long enough after `join_timeout` seconds:
+        it may be the first.
+        """
+        options, wanted = self._config.options, self._config.join
+        if not wanted or self._progress.met:
+            return None
+        passed = clock.monotonic() - self.started_at
+        if not options.require_peers and passed > options.join_timeout:
+            return None
+        return "no peer reached yet"
+
     # -- the end
 
     def stop(self, timeout: float) -> None:
@@ -179,13 +244,20 @@ class Engine:
         self._stopping = True
         left = Event()
         self._loop.call(partial(self._leave, left))
+        if self._http is not None:
+            self._http.end()
         if self._supervisor is not None:
             if not left.wait(timeout):
                 self._loop.ended = True
                 self._loop.wake()
             self._supervisor.stop(timeout=max(0.1, deadline - clock.monotonic()))
+        self._close_http()
         self._doors.close()
         self._loop.close()
+
+    def _close_http(self) -> None:
+        if self._http is not None:
+            self._http.close()
 
     def _leave(self, left: Event) -> None:
         self._exchange.happened(messages.Stop("stopped"))
@@ -201,6 +273,12 @@ class Engine:
         self._exchange.by_node = {}
         self._doors.abandon()
         self._loop.abandon()
+        if self._http is not None:
+            self._http.abandon()
+
+
+def _serve_http(config: Config, pages: Pages, complaints: Complaints) -> Server | None:
+    return None if config.http is None else Server(config.http, pages, complaints)
 
 
 def _listen(host: str, port: int) -> io.Socket:

@@ -6,9 +6,11 @@ import os
 import select
 import selectors
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from struct import Struct
+from typing import NamedTuple, Protocol
 
 from transport import _clock as clock
 
@@ -21,6 +23,9 @@ CALLS_A_TURN = 1000
 # The finest wait of epoll; select() takes any, but only low descriptors.
 MILLISECOND = 0.001
 SELECTABLE = 1024
+
+# The beginning of Linux's struct tcp_info: bytes_acked and bytes_received.
+_TCP_INFO = Struct("=120x2Q")
 
 Socket = socket.socket
 
@@ -194,6 +199,48 @@ def listen(host: str, port: int) -> Socket:
     return sock
 
 
+def accept(listener: Socket, wait: float) -> Socket | None:
+    """Return the next connection, a blocking socket; None if none came in time.
+
+    Raises:
+        OSError: There is no room for another one.
+    """
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, READ)
+        if not selector.select(wait):
+            return None
+    try:
+        sock, _ = listener.accept()
+    except (BlockingIOError, ConnectionError):
+        # Whoever knocked has gone again.
+        return None
+    return sock
+
+
+def hang_up(sock: Socket) -> None:
+    """End a connection both ways; whoever reads or writes it on a thread is woken."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def let_go(sock: Socket) -> None:
+    """Close a descriptor at once, whoever else reads or writes by this object."""
+    with contextlib.suppress(OSError):
+        os.close(sock.detach())
+
+
+def has_left(sock: Socket) -> bool:
+    """Tell whether the other end of a blocking socket has closed it."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, READ)
+        if not selector.select(0):
+            return False
+    try:
+        return sock.recv(1, socket.MSG_PEEK) == b""
+    except OSError:
+        return True
+
+
 def connect(host: str, port: int) -> Socket:
     """Return a non-blocking socket that is being connected to a numeric address.
 
@@ -268,6 +315,30 @@ def peer_of(sock: Socket) -> Where:
     except OSError:
         return "?", 0
     return str(host), int(port)
+
+
+class Traffic(NamedTuple):
+    """Bytes of one connection, both ways."""
+
+    received: int
+    sent: int
+
+
+def traffic(sock: Socket) -> Traffic | None:
+    """Ask the kernel what has gone over a connection; None if it does not say.
+
+    It counts anyway, where our own counting would cost every write.
+    """
+    if not hasattr(socket, "TCP_INFO") or not sys.platform.startswith("linux"):
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    except OSError:
+        return None
+    if len(info) < _TCP_INFO.size:
+        return None
+    acknowledged, received = _TCP_INFO.unpack(info)
+    return Traffic(received, acknowledged)
 
 
 def machine() -> str:

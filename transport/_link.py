@@ -320,6 +320,10 @@ class Link:
             if self.tls is not None:
                 self._loop.call(self._read_on)
 
+    def traffic(self) -> io.Traffic | None:
+        """Return what has gone over this connection; None where nobody counts."""
+        return io.traffic(self._raw)
+
     @property
     def paused(self) -> bool:
         """Whether nothing is read for now."""

@@ -1,11 +1,10 @@
 """This process on the network: its links, its actors, its peers."""
 
-import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, Unpack
 
-from actors import AnyRef, Cancel, NoCurrentActorError, Timeout, at_exit, current
+from actors import AnyRef, Cancel, Timeout, at_exit, current
 from transport import _fork as fork
 from transport import _io as io
 from transport._channels import Channel, ChannelHandler, Params
@@ -19,6 +18,9 @@ from transport._errors import (
     NodeDownError,
     NodeNameInUseError,
 )
+from transport._event_loop import refuse_event_loop
+from transport._http.pages import Pages
+from transport._http.prometheus import Collector
 from transport._options import NodeOptions, check_names
 from transport._progress import Peer, Progress
 from transport._ref import RemoteActorRef
@@ -70,7 +72,7 @@ class Node:
             JoinTimeoutError: Fewer than `require_peers` were reached.
             RuntimeError: This thread runs an event loop, which would stand still.
         """
-        _refuse_event_loop()
+        refuse_event_loop()
         check_names(options)
         node = cls(Options(name=name, **options))
         node._open()
@@ -141,6 +143,24 @@ class Node:
         Written as `host:port`, it is what others give to `join=`.
         """
         return self._engine.address
+
+    @property
+    def http_url(self) -> str | None:
+        """Where a browser of this machine finds the operations server; None without."""
+        return self._engine.http_url
+
+    @property
+    def pages(self) -> Pages:
+        """What the operations server shows; whoever runs on this node may add to it."""
+        return self._engine.pages
+
+    def collector(self) -> Collector:
+        """Return a collector of prometheus-client, for a registry of your own.
+
+        `REGISTRY.register(node.collector())` shows the numbers of this node, of its
+        groups and of the actors of the process, as `/metrics` does. Any thread.
+        """
+        return Collector(self.pages.metrics)
 
     @property
     def heartbeat(self) -> float:
@@ -374,20 +394,3 @@ class Node:
                 f"node {self.name} was started by the parent of this process; "
                 "start a new one after fork"
             )
-
-
-def _refuse_event_loop() -> None:
-    # Not imported for the question: without it there is no loop.
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    try:
-        current()
-    except NoCurrentActorError:
-        raise RuntimeError(
-            "start() blocks; use await asyncio.to_thread(Node.start, …)"
-        ) from None

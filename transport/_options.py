@@ -40,6 +40,11 @@ class NodeOptions(TypedDict, total=False):
         queue_bytes: Actor messages that may wait for one peer.
         dns_interval: Between two looks at a dns:// address; less at first, while there
             is no link; 5.
+        http: host:port of the operations server: probes, metrics, the dashboard. Port
+            0 takes a free one, None has no such server.
+        http_token: What its visitors must know, at least 16 characters; if not given,
+            GROUP_HTTP_TOKEN. Beyond loopback it does not start without.
+        http_hosts: Names, beside addresses and localhost, under which it may be asked.
     """
 
     listen: str | None
@@ -61,6 +66,9 @@ class NodeOptions(TypedDict, total=False):
     handshake_timeout: float
     queue_bytes: int
     dns_interval: float
+    http: str | None
+    http_token: str | None
+    http_hosts: Iterable[str]
 
 
 def check_names(options: Iterable[str]) -> None:

@@ -96,6 +96,11 @@ class Outbox:
         return self._urgent_bytes + self._message_bytes
 
     @property
+    def waiting(self) -> int:
+        """Frames that wait."""
+        return len(self._urgent) + len(self._messages)
+
+    @property
     def closed(self) -> bool:
         """Whether nothing will be written any more."""
         return self._closed

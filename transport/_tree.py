@@ -10,6 +10,7 @@ from transport import _words as words
 from transport._core import addresses, messages
 from transport._doors import Doors
 from transport._exchange import Exchange
+from transport._http.server import HttpServer, Server
 from transport._log import Complaints
 from transport._switchboard import Switchboard
 
@@ -29,6 +30,7 @@ class Parts:
     board: Switchboard
     complaints: Complaints
     dns_interval: float
+    http: Server | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class Discovery(Actor):
 
 
 class NodeSupervisor(Supervisor):
-    """Link I/O, then discovery, which depends on it."""
+    """Link I/O, then discovery, which depends on it, then the operations server."""
 
     strategy = "rest_for_one"
 
@@ -164,8 +166,11 @@ class NodeSupervisor(Supervisor):
         self._parts = parts
 
     def children(self) -> Iterable[ChildSpec]:
-        """Give the specs of both."""
-        return [
+        """Give their specs."""
+        specs = [
             child(start_link_io, self._parts, id="link I/O"),
             child(Discovery, self._parts, id="discovery", shutdown=1.0),
         ]
+        if self._parts.http is not None:
+            specs.append(child(HttpServer, self._parts.http, id="http", shutdown=2.0))
+        return specs

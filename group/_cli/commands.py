@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import transport
 from actors import ActorDeadError, ActorError, Timeout
 from group._cli.completion import complete
+from group._cli.dashboard import show_dashboard
 from group._cli.demo import demo
 from group._cli.errors import FAILED, INTERRUPTED, WRONG_USE, CommandError
 from group._cli.inspection import inspect
@@ -24,6 +25,8 @@ from group._errors import ConfigError, GroupError
 _FLAGS = (
     ("allow_plaintext_network=True", "--allow-plaintext-network"),
     ('advertise="HOST:PORT"', "--advertise HOST:PORT"),
+    ("http_token=", "--http-token-file"),
+    ("http=HOST:PORT", "--http HOST:PORT"),
 )
 
 
@@ -69,6 +72,8 @@ def _run(options: Namespace) -> int:
             return serve(options, paper)
         case "demo":
             return demo(paper, once=options.once, timeout=options.timeout)
+        case "dashboard":
+            return show_dashboard(options, paper)
         case "demo-node":
             return play()
         case "completion":

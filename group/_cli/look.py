@@ -85,14 +85,18 @@ class Look:
                 words += "understand; use the same version on both"
                 raise CommandError(words, status=FAILED)
 
-    def _operations(self) -> AnyRef:
-        group = self._options.group
+    def group(self) -> str:
+        """Return the group that is meant: the only one, if none was named."""
+        group: str | None = self._options.group
         if group is None:
             # What runs there is said before a ping is answered.
             self.ping()
             runs = self._groups()
             group = runs[0] if len(runs) == 1 else DEFAULT_GROUP
-        return self.node.actor(self.target, ops_name(group, self.target))
+        return group
+
+    def _operations(self) -> AnyRef:
+        return self.node.actor(self.target, ops_name(self.group(), self.target))
 
     def _groups(self) -> list[str]:
         return [name for kind, name in self.node.offers(self.target) if kind == "group"]
@@ -115,8 +119,12 @@ class Look:
 
 
 @contextmanager
-def looking(options: Namespace) -> Iterator[Look]:
+def looking(options: Namespace, more: NodeOptions | None = None) -> Iterator[Look]:
     """Link with the node of --node for as long as the block runs.
+
+    Args:
+        options: Those of the command.
+        more: What else the hidden node is started with.
 
     Raises:
         CommandError: Nothing answers there.
@@ -127,6 +135,7 @@ def looking(options: Namespace) -> Iterator[Look]:
         os.environ.pop(name, None)
     began = monotonic()
     known: NodeOptions = {
+        **(more or {}),
         **trust(options),
         "listen": "127.0.0.1:0",
         "join": options.node,

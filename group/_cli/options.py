@@ -72,6 +72,7 @@ def grammar() -> Grammar:
 
     _start(command("start", "run a node until Ctrl-C"))
     _demo(command("demo", "watch three nodes, a crash and a kill"))
+    _dashboard(command("dashboard", "show a group in the browser"))
     for name, arguments, words in _INSPECTIONS:
         inspection = command(name, words)
         inspection.description = f"{words[0].upper()}{words[1:]}."
@@ -139,6 +140,7 @@ def _start(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--grace", type=_seconds, metavar="S", help="time to come back after that (2.0)"
     )
+    _http(one, "where a browser finds the dashboard, and probes and metrics are")
     one.add_argument(
         "--allow-plaintext-network",
         action="store_true",
@@ -177,6 +179,21 @@ def _start(one: argparse.ArgumentParser) -> None:
         help="for an orderly stop after Ctrl-C (%(default)s)",
     )
     one.add_argument("--json", action="store_true", help="write lines for programs")
+
+
+def _http(one: argparse.ArgumentParser, words: str, default: str | None = None) -> None:
+    one.add_argument("--http", metavar="HOST:PORT", default=default, help=words)
+    one.add_argument(
+        "--http-token-file",
+        metavar="FILE",
+        help="what visitors must know; beyond loopback a must (GROUP_HTTP_TOKEN)",
+    )
+
+
+def _dashboard(one: argparse.ArgumentParser) -> None:
+    one.description = "Show a group in the browser until Ctrl-C, from outside."
+    _target(one)
+    _http(one, "where the page is served (%(default)s)", "127.0.0.1:0")
 
 
 def _demo(one: argparse.ArgumentParser) -> None:

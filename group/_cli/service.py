@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
@@ -73,6 +74,7 @@ def serve(options: Namespace, paper: Paper) -> int:
             node=node.name,
             address=node.address,
             group=options.group,
+            **({} if node.http_url is None else {"http": node.http_url}),
         )
         announcer = Announcer.start(group, paper)
         why = news.get()
@@ -231,7 +233,24 @@ def _node_options(options: Namespace) -> NodeOptions:
         given["lease"] = options.lease
     if options.grace is not None:
         given["grace"] = options.grace
+    if options.http is not None:
+        given["http"] = options.http
+        given["http_token"] = token_of(options)
     return given
+
+
+def token_of(options: Namespace) -> str | None:
+    """Read what visitors of a dashboard must know.
+
+    Raises:
+        CommandError: The file cannot be read.
+    """
+    if options.http_token_file is None:
+        return None
+    try:
+        return Path(options.http_token_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _wrong(f"--http-token-file: {error}") from error
 
 
 def _group_options(options: Namespace) -> GroupOptions:
@@ -243,9 +262,10 @@ def _group_options(options: Namespace) -> GroupOptions:
 
 def _ready(options: Namespace, node: Node) -> str:
     others = "" if options.group == DEFAULT_GROUP else f" --group {options.group}"
+    page = "" if node.http_url is None else f"\nDashboard: {node.http_url}"
     return (
         f"{node.name} is up at {node.address}, group {options.group}. "
-        f"Join it: groupctl start{others} --join {node.address}"
+        f"Join it: groupctl start{others} --join {node.address}{page}"
     )
 
 

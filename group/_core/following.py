@@ -239,6 +239,7 @@ class Following:
             return
         if self._heard(peer) == beat.digest:
             peer.behind = False
+            peer.synced = True
         else:
             self.turn.count("digests_differ")
             self.turn.send(peer.token, HeadsQuery(self.shard))

@@ -8,6 +8,7 @@ class Peer:
     """A node that runs this group, linked or about to come back.
 
     `behind` is whether frames of it may have been lost by a shard that crashed.
+    `synced` is whether all that it had to send on this link has been found to be here.
     `interest` is what the peer's catalogue on this link names; `sent` is the position
     up to which each of our lanes has been sent on it (None: send a snapshot).
     """
@@ -27,6 +28,7 @@ class Peer:
         "sent",
         "sent_seal",
         "stale",
+        "synced",
         "token",
     )
 
@@ -44,6 +46,7 @@ class Peer:
         self.change: int | None = None
         self.hello = False
         self.behind = False
+        self.synced = False
         self.blocked = False
         self.cids: dict[int, str] = {}
         self.interest: dict[str, int] = {}

@@ -95,6 +95,12 @@ class Shard:
         """How often the rarer things have happened."""
         return self.turn.stats
 
+    @property
+    def unsynced(self) -> list[str]:
+        """Which linked peers have not been found to have sent all. Any thread."""
+        peers = list(self.sessions.linked.values())
+        return [peer.node.name for peer in peers if not peer.synced]
+
     def _tell(self) -> None:
         changes = self.tables.changes
         if self.tables.losing:

@@ -57,20 +57,23 @@ _KINDS = {int(kind): kind for kind in Kind}
 
 
 class FrameWriter:
-    """Frames bodies in the order they will be sent. One thread at a time."""
+    """Frames bodies in the order they will be sent. One thread at a time.
+
+    Attributes:
+        frames: How many were made; the counter of the next one.
+    """
 
     def __init__(self, key: bytes | None) -> None:
         self._mac = None if key is None else blake2b(key=key, digest_size=MAC_BYTES)
-        self._counter = 0
+        self.frames = 0
 
     def encode(self, kind: int, body: bytes) -> bytes:
         """Return the bytes of the next frame."""
+        counter = self.frames
+        self.frames = counter + 1
         if self._mac is None:
             return _PLAIN_HEAD.pack(len(body) + 1, kind) + body
-        head = _SEALED_HEAD.pack(
-            len(body) + _SEALED.size + MAC_BYTES, kind, self._counter
-        )
-        self._counter += 1
+        head = _SEALED_HEAD.pack(len(body) + _SEALED.size + MAC_BYTES, kind, counter)
         mac = self._mac.copy()
         mac.update(head[_LENGTH.size :])
         mac.update(body)
@@ -78,11 +81,15 @@ class FrameWriter:
 
 
 class FrameReader:
-    """Cuts a stream of bytes into frames, wherever it was split."""
+    """Cuts a stream of bytes into frames, wherever it was split.
+
+    Attributes:
+        frames: How many have come; the counter that the next one must have.
+    """
 
     def __init__(self, key: bytes | None) -> None:
         self._mac = None if key is None else blake2b(key=key, digest_size=MAC_BYTES)
-        self._counter = 0
+        self.frames = 0
         self._rest = bytearray()
         self._least = _KIND.size if key is None else _SEALED.size + MAC_BYTES
 
@@ -132,15 +139,15 @@ class FrameReader:
         kind = _KINDS.get(content[0])
         if kind is None:
             raise ProtocolError(f"unknown frame kind {content[0]}", reason="frame")
+        self.frames += 1
         return Frame(kind, content[start:end])
 
     def _check(self, content: bytes) -> None:
         counter = _SEALED.unpack_from(content)[1]
-        if counter != self._counter:
+        if counter != self.frames:
             raise ProtocolError(
-                f"frame {counter} where {self._counter} was next", reason="frame"
+                f"frame {counter} where {self.frames} was next", reason="frame"
             )
-        self._counter += 1
         assert self._mac is not None
         mac = self._mac.copy()
         mac.update(content[:-MAC_BYTES])

@@ -138,6 +138,11 @@ class Session:
         self._say(Reject(code, control.short(text)))
         self.ended = True
 
+    @property
+    def frames(self) -> tuple[int, int]:
+        """How many frames have come and gone since the handshake."""
+        return self._reader.frames, self._writer.frames
+
     def frame(self, kind: int, body: bytes) -> bytes:
         """Return the bytes of the next frame of an open link."""
         return self._writer.encode(kind, body)

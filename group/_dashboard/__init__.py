@@ -1,0 +1,1 @@
+"""The dashboard: one page, and the answers that it asks for. It only looks."""
