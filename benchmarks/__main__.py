@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import report, verdicts
 from benchmarks.catalogue import scenarios
+from benchmarks.owners import hush
 from benchmarks.readings import Rounds
 from benchmarks.scenario import Size
 from benchmarks.targets import targets
@@ -114,4 +115,5 @@ def _name(text: str) -> str:
 
 
 if __name__ == "__main__":
+    hush()
     main(sys.argv[1:])

@@ -1,21 +1,29 @@
 """Actors that own rows, and a group that talks to nobody."""
 
+import logging
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from actors import Actor, AnyRef, mailbox
 from group import Group
-from transport import Node
+from transport import Node, NodeOptions
 
 PATIENCE = 60.0
 """Seconds after which a wait is given up: something hangs."""
 
-COOKIE = secrets.token_hex(32)
-"""The secret of the nodes of this run."""
+COOKIE = os.environ.get("GROUP_COOKIE") or secrets.token_hex(32)
+"""The secret of the nodes of this run; other processes get it that way."""
 
 GROUP = "bench"
+
+
+def hush() -> None:
+    """Let nodes not say that the machine is busy: whoever measures knows."""
+    logging.getLogger("transport").setLevel(logging.ERROR)
 
 
 class Idler(Actor):
@@ -29,10 +37,31 @@ def lone_group() -> Iterator[Group]:
         yield group
 
 
+class Timing(NamedTuple):
+    """Of a node, in seconds; all nodes of a cluster have the same."""
+
+    heartbeat: float = 1.0
+    lease: float = 5.0
+    grace: float = 2.0
+
+
+USUAL = Timing()
+
+
 @contextmanager
-def open_node(name: str) -> Iterator[Node]:
-    """A node that others can join."""
-    with Node.start(name, cookie=COOKIE) as node:
+def open_node(
+    name: str, timing: Timing = USUAL, *, join: str | None = None
+) -> Iterator[Node]:
+    """A node that others can join, or that has joined one when the block begins."""
+    options = NodeOptions(
+        cookie=COOKIE,
+        heartbeat=timing.heartbeat,
+        lease=timing.lease,
+        grace=timing.grace,
+    )
+    if join is not None:
+        options.update(NodeOptions(join=join, require_peers=1))
+    with Node.start(name, **options) as node:
         yield node
 
 

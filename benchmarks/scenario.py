@@ -45,11 +45,11 @@ class Scenario:
     about: str
     world: Callable[[Size], AbstractContextManager[Sequence[Case]]]
 
-    def run(self, size: Size, rounds: int) -> Rounds:
+    def run(self, size: Size, rounds: int, *, warm_up: bool = True) -> Rounds:
         """Run all cases once to warm up, and then in turns, `rounds` times."""
         found = Rounds()
         with self.world(size) as cases:
-            for case in cases:
+            for case in cases if warm_up else ():
                 list(case())
             for _ in range(rounds):
                 for case in cases:

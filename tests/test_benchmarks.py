@@ -24,7 +24,7 @@ NOT_BUILT = {"event in a callback: p50"}
 @pytest.mark.cluster
 @pytest.mark.parametrize("name", scenarios)
 def test_a_scenario_measures_something_and_ends_clean(name: str) -> None:
-    found = scenarios[name].run(TINY, rounds=1)
+    found = scenarios[name].run(TINY, rounds=1, warm_up=False)
 
     ratios = [r for series in found.series.values() for r in found.ratios(series)]
     assert found.series
@@ -53,7 +53,7 @@ def test_a_reference_that_is_installed_is_measured(
     if version() is None:
         pytest.skip("not installed here")
 
-    found = scenarios[scenario].run(WITH_REFERENCES, rounds=1)
+    found = scenarios[scenario].run(WITH_REFERENCES, rounds=1, warm_up=False)
 
     assert readings <= set(found.series)
     assert all(min(found.series[name].values) > 0 for name in readings)

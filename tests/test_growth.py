@@ -67,7 +67,7 @@ def test_a_look_at_all_members_would_be_noticed(
     look: Callable[[list[int]], object],
 ) -> None:
     costs = {
-        size: cost_of(partial(look, list(range(size)))) for size in (1_000, 150_000)
+        size: cost_of(partial(look, list(range(size)))) for size in (1_000, 20_000)
     }
 
     with pytest.raises(AssertionError):

@@ -1,16 +1,18 @@
 """Actors beside those of stock Pykka: start, tell, ask, proxy call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 
 import pykka
 
 from actors import Actor, AnyRef
-from benchmarks.owners import PATIENCE
+from benchmarks.owners import PATIENCE, open_mailboxes, stop_all
+from benchmarks.processes import worker
 from benchmarks.readings import Reading
 from benchmarks.references.bare import PykkaEcho
 from benchmarks.scenario import Case, Size, clock, scenario
+from benchmarks.scenarios.memory import resident
 
 
 class Echo(Actor):
@@ -39,7 +41,7 @@ def actors(size: Size) -> Iterator[Sequence[Case]]:
                 partial(one_by_one, kind, ref, size),
                 partial(start_and_stop, kind, cls, starts),
             ]
-        yield cases
+        yield [*cases, *(partial(memory_of, kind, size.shape(1_000)) for kind in KINDS)]
 
 
 def one_by_one(kind: str, ref: AnyRef, size: Size) -> Iterator[Reading]:
@@ -81,3 +83,32 @@ def reading(kind: str, what: str, began: int, count: int) -> Reading:
     """Say what one of `count` cost since `began`."""
     against = () if kind else (f"Pykka {what}",)
     return Reading(kind + what, (clock() - began) / 1e3 / count, "us", against)
+
+
+KINDS = {"": "Echo", "Pykka ": "PykkaEcho", "mailbox: ": "mailbox"}
+MEMORY = "memory"
+
+
+def memory_of(kind: str, count: int) -> Iterator[Reading]:
+    """Let a fresh process start so many, and say by how much it grew for each."""
+    with worker() as fresh:
+        grown = fresh.ask_time("memory_of_actors", KINDS[kind], count)
+    against = () if kind == "Pykka " else (f"Pykka {MEMORY}",)
+    yield Reading(f"{kind}{MEMORY}", max(grown, 1) / count / 1024, "KiB", against)
+
+
+# What the fresh process does
+
+
+def grown(kind: str, count: int) -> int:
+    """Return the bytes that so many actors take, threads included."""
+    starts: dict[str, Callable[[], AnyRef]]
+    starts = {"Echo": Echo.start, "PykkaEcho": PykkaEcho.start}
+    before = resident()
+    if kind == "mailbox":
+        refs = open_mailboxes(count)
+    else:
+        refs = [starts[kind]() for _ in range(count)]
+    found = resident() - before
+    stop_all(refs)
+    return found

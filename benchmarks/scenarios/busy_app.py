@@ -6,11 +6,12 @@ from functools import partial
 
 from actors import AnyRef
 from benchmarks.owners import PATIENCE, end_all, open_mailboxes
+from benchmarks.pairs import Pair, linked
 from benchmarks.readings import Reading
 from benchmarks.references import pg
 from benchmarks.scenario import Case, Size, clock, scenario
 from benchmarks.scenarios.deaths import no_ghosts
-from benchmarks.scenarios.replication import PG_BOTH_UNITS, Pair, linked
+from benchmarks.scenarios.replication import PG_BOTH_UNITS
 from benchmarks.waiting import await_rows
 from group import Group
 

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from functools import partial
 
 from benchmarks.owners import GROUP
+from benchmarks.pairs import Pair, linked
 from benchmarks.processes import Worker, worker
 from benchmarks.readings import Reading
 from benchmarks.references import pg
 from benchmarks.scenario import Case, Size, clock, scenario
-from benchmarks.scenarios.replication import Pair, linked
 from benchmarks.scenarios.syncing import PG_LATE, late_in_pg
 from benchmarks.waiting import await_each
 from group import Group
@@ -79,6 +79,12 @@ def connect_all(group: Group, count: int) -> int:
     for name in names:
         group.connect(name)
     return await_each(names, lambda name: len(group.nodes(name)) == 2)
+
+
+def connect_list(group: Group, count: int) -> int:
+    """Connect to all in one call."""
+    group.connect(cluster_names(count))
+    return count
 
 
 def await_clusters(group: Group, count: int) -> int:

@@ -14,10 +14,10 @@ from benchmarks.owners import (
     open_mailboxes,
     stop_all,
 )
+from benchmarks.pairs import Pair, linked
 from benchmarks.readings import Reading
 from benchmarks.references import pg
 from benchmarks.scenario import Case, Size, clock, scenario
-from benchmarks.scenarios.replication import Pair, linked
 from benchmarks.waiting import await_count
 from group import Group
 

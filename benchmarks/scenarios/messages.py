@@ -36,12 +36,18 @@ class Countdown:
         self._left = count
         self._zero.clear()
 
+    def more(self, count: int) -> None:
+        """Go on from where it is, which is below zero if it was late."""
+        self.less(-count)
+
     def less(self, count: int) -> None:
         """Count down."""
         with self._lock:
             self._left -= count
             if self._left == 0:
                 self._zero.set()
+            else:
+                self._zero.clear()
 
     def wait(self) -> None:
         """Return at zero."""

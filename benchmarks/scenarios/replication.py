@@ -4,19 +4,15 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from itertools import count as numbers
-from typing import NamedTuple
 
-from actors import AnyRef
 from benchmarks.owners import (
-    GROUP,
     PATIENCE,
     keys_of,
-    mailboxes,
-    open_node,
 )
+from benchmarks.pairs import Pair, linked
 from benchmarks.processes import Worker, worker
 from benchmarks.readings import Reading
 from benchmarks.references import pg, wire
@@ -33,8 +29,6 @@ from benchmarks.scenario import (
     scenario,
 )
 from benchmarks.waiting import await_count
-from group import Group
-from transport import Node
 
 ROUND_TRIP = "bare TCP round trip"
 ONE_WAY = "bare TCP one way"
@@ -42,31 +36,6 @@ REFERENCES = (ROUND_TRIP, ONE_WAY, "pg event on B", "Redis pub/sub")
 FRAMES = "bare TCP, a frame each"
 PG_FLOOD = "pg events on B"
 THREADS = 8
-
-
-class Pair(NamedTuple):
-    """A group in this process and its peer in another, linked."""
-
-    node: Node
-    group: Group
-    other: Worker
-    owner: AnyRef
-
-
-@contextmanager
-def linked() -> Iterator[Pair]:
-    """Two processes with one group."""
-    with ExitStack() as stack:
-        node = stack.enter_context(open_node("bench-a"))
-        group = stack.enter_context(Group.start(GROUP, node=node, log=False))
-        other = stack.enter_context(worker())
-        other.ask("start", "bench-b", node.address)
-        (owner,) = stack.enter_context(mailboxes(1))
-        # Both have met, and have no more to tell each other.
-        while not group.nodes():
-            time.sleep(0.001)
-        group.settle(PATIENCE)
-        yield Pair(node, group, other, owner)
 
 
 @scenario

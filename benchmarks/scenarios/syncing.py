@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from benchmarks.owners import filled, keys_of, open_node
+from benchmarks.owners import USUAL, Timing, filled, keys_of, open_node
 from benchmarks.processes import Worker, worker
 from benchmarks.readings import Reading
 from benchmarks.references import pg, wire
 from benchmarks.references.redis import served
 from benchmarks.scenario import Case, Size, scenario
-from transport import Node
 
 OWNERS = 100
 BARE_LOAD, REDIS_LOAD = "bare TCP, decode, dict", "Redis HGETALL"
@@ -34,7 +33,7 @@ def bulk_sync(size: Size) -> Iterator[Sequence[Case]]:
             group = f"bulk-{count}"
             stack.enter_context(filled(group, node, keys))
             cases += [
-                partial(late, joiner, names, node, group, (count, some)),
+                partial(late, joiner, names, node.address, group, (count, some)),
                 partial(load, joiner, count, keys),
                 *late_in_pg(beams, count, some),
                 *(redis.snapshots(joiner, count, some) if redis else ()),
@@ -45,13 +44,15 @@ def bulk_sync(size: Size) -> Iterator[Sequence[Case]]:
 def late(
     joiner: Worker,
     names: Iterator[int],
-    node: Node,
+    address: str,
     group: str,
     counts: tuple[int, int],
+    timing: Timing = USUAL,
 ) -> Iterator[Reading]:
     """A new node dials until it has all keys; called after the full number of them."""
     name, count = f"bench-b{next(names)}", f"{counts[0]:,}"
-    took = joiner.ask_time("late_join", name, group, node.address, counts[1]) / 1e6
+    arguments = (name, group, address, counts[1], timing)
+    took = joiner.ask_time("late_join", *arguments) / 1e6
     against = tuple(f"{other}: {count}" for other in (BARE_LOAD, PG_LATE, REDIS_LOAD))
     yield Reading(f"sync {count} keys", took, "ms", against)
 

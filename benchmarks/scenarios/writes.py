@@ -74,8 +74,11 @@ def there_and_back(
         yield Reading(name, value, "ops/s", others)
 
 
+BURST = f"register, {THREADS} threads, an owner a key"
+
+
 def burst(
-    group: Group, keys: Sequence[str], owners: Sequence[AnyRef]
+    group: Group, keys: Sequence[str], owners: Sequence[AnyRef], name: str = BURST
 ) -> Iterator[Reading]:
     """Register every key by an owner of its own, from several threads at once."""
     gate = threading.Barrier(THREADS + 1)
@@ -94,7 +97,6 @@ def burst(
     each(group.unregister, keys)
     in_pg, in_redis = "pg join, an owner a key", "Redis pipelines of 100"
     against = (f"{BARE}: set", PYKKA_ASK, in_pg, in_redis)
-    name = f"register, {THREADS} threads, an owner a key"
     yield Reading(name, value, "ops/s", against)
 
 
