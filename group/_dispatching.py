@@ -56,11 +56,10 @@ class Dispatching(Reads):
         owner, group = view.registry.get(name), view.groups.get(name)
         rows = [] if owner is None else [owner]
         rows += () if group is None else group.snapshot()
-        me = self._instance.me
-        # An actor that is both owner and member gets one copy.
-        unique = {(row.origin, row.n): row for row in rows}
-        return [
-            self._entry(row).ref
-            for row in unique.values()
-            if not local or row.origin == me
-        ]
+        if local:
+            me = self._instance.me
+            rows = [row for row in rows if row.origin == me]
+        entry = self._instance.narrator.entry
+        refs = [(row.entry or entry(row)).ref for row in rows]
+        # An actor that is both owner and member gets one copy; it has one ref.
+        return refs if owner is None else list(dict.fromkeys(refs))

@@ -7,7 +7,7 @@ from actors import ActorDeadError
 from transport import _headers as headers
 from transport._core.identity import NodeId
 from transport._errors import NodeDownError
-from transport._ref import AnyRef, NamedActorRef, RemoteActorRef
+from transport._ref import AnyRef, RemoteActorRef
 from transport._sender import Sender
 
 
@@ -27,7 +27,8 @@ class Many:
         near: list[AnyRef] = []
         far: dict[NodeId, list[int]] = {}
         for ref in refs:
-            if not isinstance(ref, RemoteActorRef) or isinstance(ref, NamedActorRef):
+            # Named ones find their way by themselves, as local ones do.
+            if type(ref) is not RemoteActorRef:
                 near.append(ref)
             elif not ref.gone:
                 far.setdefault(ref.node_id, []).append(ref.n)
@@ -54,9 +55,11 @@ class Many:
     def _tell_near(self, refs: Iterable[AnyRef], message: object) -> int:
         addressed = 0
         for ref in refs:
-            with suppress(ActorDeadError):
+            try:
                 ref.tell(message)
-                addressed += 1
+            except ActorDeadError:
+                continue
+            addressed += 1
         return addressed
 
     def _tell_far(self, bodies: list[tuple[NodeId, headers.TellMany]]) -> int:
