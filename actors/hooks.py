@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from actors._clock import monotonic
-from actors._guard import Contained
+from actors._log import log
 
 if TYPE_CHECKING:
     from actors._types import Cancel
@@ -47,10 +47,11 @@ class Hook:
     ) -> None:
         """Tell all that are attached; one that raises is logged, and told no more."""
         for callback in self.callbacks:
-            with Contained("hook_failed", hook=self.name):
+            try:
                 callback(self.name, measured, about)
-                continue
-            _drop(callback)
+            except Exception as error:  # noqa: BLE001 - an observer's fault, not ours
+                _drop(callback)
+                log.error("hook_failed", hook=self.name, error=repr(error)[:200])
 
 
 class Span:
@@ -78,7 +79,8 @@ class Span:
 
     def run(self, about: Mapping[str, object], do: Callable[[], T]) -> T:
         """Do it, and tell."""
-        self.start({}, about)
+        if self.start.callbacks:
+            self.start({}, about)
         began = monotonic()
         try:
             result = do()
@@ -86,7 +88,8 @@ class Span:
             seconds = {"seconds": monotonic() - began}
             self.exception(seconds, {**about, "error": type(error).__name__})
             raise
-        self.stop({"seconds": monotonic() - began}, about)
+        if self.stop.callbacks:
+            self.stop({"seconds": monotonic() - began}, about)
         return result
 
 

@@ -14,6 +14,7 @@ class Attached:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._synced = False
+        self._numbers = Numbers(instance)
         self._shown: list[Cancel] = []
         self._checks: list[Cancel] = []
         self._gave_up = False
@@ -23,7 +24,7 @@ class Attached:
         instance = self._instance
         pages = instance.node.pages
         self._check()
-        self._shown = [pages.add_metrics(Numbers(instance))]
+        self._shown = [pages.add_metrics(self._numbers)]
         if instance.kind == "group":
             dashboard = Dashboard.local(instance.node)
             self._shown += [
@@ -51,6 +52,7 @@ class Attached:
         """The group is stopped."""
         self._take_back(self._shown)
         self._take_back(self._checks)
+        self._numbers.end()
 
     def _take_back(self, shown: list[Cancel]) -> None:
         while shown:

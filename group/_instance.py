@@ -4,7 +4,8 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from actors import (
@@ -79,6 +80,11 @@ class Instance:
         self.process = os.getpid()
         self.forked = False
         self.started_at = monotonic()
+        # Whose doing it is, for hooks; by direction, where there is one.
+        whose = {"group": config.name, "node": node.name}
+        self.about: dict[str, Mapping[str, object]] = {"": MappingProxyType(whose)}
+        for way in ("in", "out"):
+            self.about[way] = MappingProxyType({**whose, "direction": way})
         self.channel: Channel | None = None
         self.conflicts = 0
         self._extract = safe_extract(config.extract_meta, self.log)

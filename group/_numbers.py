@@ -25,10 +25,14 @@ class Numbers:
 
     def __call__(self) -> Iterator[Metric]:
         """Give the numbers of this moment."""
-        recorder.begin()
+        recorder.begin(self)
         yield from self._sizes()
         yield from self._troubles()
         yield from self._traffic()
+
+    def end(self) -> None:
+        """Nobody will ask any more."""
+        recorder.end(self)
 
     def _sizes(self) -> Iterator[Metric]:
         keys, members = Counter[str](), Counter[str]()
@@ -96,7 +100,7 @@ class Numbers:
             "Age of the newest row in a batch that came, by the clocks of both ends.",
             "histogram",
             ("group",),
-            tuple(recorder.lag(self._whose)),
+            recorder.lag(self._whose),
         )
         yield Metric(
             "group_events_total",

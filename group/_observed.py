@@ -29,33 +29,42 @@ def replicated(
     """Tell of a batch of operations: how many of each kind went over how many links.
 
     Of one that came, "lag" is how long ago the newest row in it was written, by the
-    clocks of both ends.
+    clocks of both ends. Most batches are of one operation; that is worth a way of its
+    own, since this is on the way of every write of whoever has metrics.
     """
-    if not isinstance(message, Ops) or not links:
+    if type(message) is not Ops or not links:
         return
-    kinds = Counter(type(op).__name__ for op in message.ops)
-    measured: dict[str, float] = {kind: n * links for kind, n in kinds.items()}
-    stamps = [op.stamp for op in message.ops if isinstance(op, PutReg | PutGrp)]
-    if direction == "in" and stamps:
-        measured["lag"] = max(0.0, (wall_ms() - (max(stamps) >> 16)) / _MS)
-    REPLICATE(measured, {**_whose(instance), "direction": direction})
+    ops = message.ops
+    stamp = 0
+    if len(ops) == 1:
+        only = ops[0]
+        measured: dict[str, float] = {type(only).__name__: links}
+        if type(only) is PutReg or type(only) is PutGrp:
+            stamp = only.stamp
+    else:
+        kinds = Counter(type(op).__name__ for op in ops)
+        measured = {kind: n * links for kind, n in kinds.items()}
+        stamps = [op.stamp for op in ops if isinstance(op, PutReg | PutGrp)]
+        stamp = max(stamps, default=0)
+    if stamp and direction == "in":
+        measured["lag"] = max(0.0, (wall_ms() - (stamp >> 16)) / _MS)
+    REPLICATE(measured, instance.about[direction])
 
 
 def told(instance: Instance, events: Sequence[Event]) -> None:
     """Tell how many events of each type a monitor was given."""
-    EVENTS(Counter(str(event.type) for event in events), _whose(instance))
+    if len(events) == 1:
+        EVENTS({events[0].type: 1}, instance.about[""])
+    else:
+        EVENTS(Counter(event.type for event in events), instance.about[""])
 
 
 def lost(instance: Instance, cluster: str, key: str) -> None:
     """Tell of an actor of this node that has lost its key to another."""
-    CONFLICT({}, {**_whose(instance), "cluster": cluster or None, "key": key})
+    CONFLICT({}, {**instance.about[""], "cluster": cluster or None, "key": key})
 
 
 def crashed(instance: Instance, shard: int, error: BaseException) -> None:
     """Tell of a shard that its supervisor is about to start again."""
     about = {"shard": shard, "error": type(error).__name__}
-    SHARD_CRASH({}, {**_whose(instance), **about})
-
-
-def _whose(instance: Instance) -> dict[str, object]:
-    return {"group": instance.config.name, "node": instance.me.name}
+    SHARD_CRASH({}, {**instance.about[""], **about})

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from group import ALL, Group
+from group._observed import REPLICATE
 from group._recorder import MAX_CLASSES, Recorder
 from tests.group.people import PATIENCE, await_meeting, listeners, settle
 from tests.http.visitor import visit
@@ -130,6 +131,17 @@ def test_the_numbers_are_right() -> None:
     assert value(found["transport_frames"], peer="b", direction="in") > 2
     assert value(found["actors_alive"], cls="Listener") == 3
     assert len(found["group_shard_queue_depth"]) == 8
+
+
+def test_nobody_counts_before_the_first_scrape_or_after_the_last_group() -> None:
+    with served() as (_, _, url):
+        assert REPLICATE.callbacks == ()
+        scrape(url)
+        assert len(REPLICATE.callbacks) == 1
+        scrape(url)
+        assert len(REPLICATE.callbacks) == 1
+
+    assert REPLICATE.callbacks == ()
 
 
 def test_a_lost_peer_is_counted_by_cause() -> None:
