@@ -83,15 +83,17 @@ class Reads(Verbs):
             InvalidArgumentError: `limit` is not a whole number of 0 or more.
             StoppedError: The group is stopped.
         """
+        if extract_meta is None and limit is None:
+            groups = self._view(cluster).groups
+            try:
+                group = groups.get(key_or_prefix)
+            except TypeError:
+                # Not hashable, and so not a key; a check says that better.
+                group = None
+            if group is not None:
+                # What somebody has joined needs no check.
+                return list(group.entries(self._instance.narrator.entry))
         most = check_limit(limit)
-        groups, name = self._view(cluster).groups, check_key(key_or_prefix)
-        if extract_meta is None and not is_prefix(name):
-            self._check_running()
-            group = groups.get(name)
-            if group is None:
-                return []
-            entries = group.entries(self._instance.narrator.entry)
-            return list(entries if most is None else entries[:most])
         rows = self._member_rows(key_or_prefix, cluster, most)
         return [self._entry(row, extract_meta) for row in rows]
 
