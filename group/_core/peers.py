@@ -20,6 +20,7 @@ class Peer:
         "cids",
         "dirty",
         "fences",
+        "gathers",
         "heard",
         "hello",
         "highest",
@@ -48,6 +49,7 @@ class Peer:
         self.behind = False
         self.synced = False
         self.blocked = False
+        self.gathers = False
         self.cids: dict[int, str] = {}
         self.interest: dict[str, int] = {}
         self.sent: dict[str, int | None] = {}
