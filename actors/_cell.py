@@ -137,7 +137,8 @@ class Cell:
             cancels = [*self.monitors.values(), *self.links.values()]
             self.monitors, self.links = {}, {}
             # Under the lock: who sees this actor dead must find its names free.
-            _names.release(self.names)
+            if self.names:
+                _names.release(self.names)
         for watch in watches:
             watch.fire(reason)
         for cancel in cancels:

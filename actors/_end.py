@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pykka
 from pykka import ActorDeadError
 
 from actors import _orphans as orphans
+from actors._cell import Cell
 from actors._guard import Contained
 from actors._live import live
 
 if TYPE_CHECKING:
     from actors._reasons import Reason
     from actors._ref import ActorRef
-    from actors._types import Answer
+    from actors._types import Answer, AnyRef
+
+# Places of Pykka's registry that are quickly looked through.
+NEAR = 16
 
 _pykka_log = logging.getLogger("pykka")
 
@@ -26,19 +29,57 @@ class _Registry(pykka.ActorRegistry):
 
     @classmethod
     def drop(cls, ref: ActorRef[Answer]) -> None:
-        """Do as `unregister`, which searches twice, and words what is not logged."""
+        """Do as `unregister`, which searches all, and words what is not logged."""
         if _pykka_log.isEnabledFor(logging.DEBUG):
             cls.unregister(ref)
             return
-        with cls._actor_refs_lock, suppress(ValueError):
-            cls._actor_refs.remove(ref)
+        with cls._actor_refs_lock:
+            refs = cls._actor_refs
+            # The oldest first: they often end in the order in which they came.
+            start, near = 0, refs[: 3 * NEAR]
+            if ref not in near:
+                start, stop = _whereabouts(refs, ref.cell.number)
+                near = refs[start:stop]
+            if ref in near:
+                del refs[start + near.index(ref)]
+            elif ref in refs:
+                refs.remove(ref)
+
+
+def _whereabouts(refs: list[AnyRef], number: int) -> tuple[int, int]:
+    """Say between which places of Pykka's registry an actor of ours should be.
+
+    It is a list in the order of starts, and so are our numbers, so halves of it need
+    not be searched. An actor that was made early and started late may be elsewhere, and
+    among many plain actors, which are not numbered so, nothing is said.
+    """
+    start, stop = 0, len(refs)
+    while stop - start > 3 * NEAR:
+        middle = (start + stop) // 2
+        there = _number_from(refs, middle)
+        if there is None:
+            return 0, 0
+        if there <= number:
+            start = middle
+        else:
+            stop = middle + NEAR
+    return start, stop
+
+
+def _number_from(refs: list[AnyRef], place: int) -> int | None:
+    """Return the number of the first actor of ours, from a place on and near it."""
+    for ref in refs[place : place + NEAR]:
+        cell = getattr(ref, "cell", None)
+        if type(cell) is Cell:
+            return cell.number
+    return None
 
 
 def leave(ref: ActorRef[Answer]) -> None:
     """Take no more mail, and leave Pykka's registry."""
     cell = ref.cell
     if cell.registered:
-        # Once only: Pykka's registry is a list, and searched from its start.
+        # Once only: who is not there is searched for everywhere.
         cell.registered = False
         _Registry.drop(ref)
     ref.actor_stopped.set()

@@ -149,8 +149,9 @@ class Inbox:
     def answer_stops(self) -> None:
         """Tell all who asked for the stop that the actor is dead."""
         self._ended = True
-        with suppress(IndexError):
-            while self._stops:
+        while self._stops:
+            # Somebody else may be answering them, too.
+            with suppress(IndexError):
                 reply_to = self._stops.popleft()
                 with Contained("asker_not_told_of_the_stop"):
                     reply_to.set(None)

@@ -38,9 +38,13 @@ class MailboxRef(ActorRef[M]):
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Answer:
         """End the mailbox at once; its owner sees it at the next `receive`."""
+        del timeout
+        ended = end(self, "normal")
+        if block:
+            return ended
         stopped: Future[bool] = Future()
-        stopped.set(end(self, "normal"))
-        return stopped.get(timeout=timeout) if block else stopped
+        stopped.set(ended)
+        return stopped
 
 
 class Mailbox(Actor):
