@@ -222,7 +222,7 @@ class Following:
         if copy.cursor is not None and end.head < copy.cursor:
             self.turn.count("old_snapshots")
             return
-        self.tables.replace(copy, staged.rows, RESYNC)
+        self.tables.replace(copy, staged.rows, end.hash, RESYNC)
         copy.cursor = end.head
         peer.stale[copy.cid] = None
         self.turn.count("snapshots_installed")

@@ -71,9 +71,13 @@ class Rows:
         self.by_owner = OwnerIndex()
         return popped
 
-    def fill(self, rows: dict[RowKey, Row]) -> None:
-        """Take many rows where there is none; the dict is ours from now on."""
-        self._touched = {**dict.fromkeys(rows), **self._touched}
+    def fill(self, rows: dict[RowKey, Row], rows_hash: int) -> None:
+        """Take many rows where there is none, and their hash, which the caller knows.
+
+        The dict is ours from now on.
+        """
+        self._hash = rows_hash
+        self._touched = {}
         self.rows = rows
         add = self.by_owner.add
         for row_key, row in rows.items():

@@ -373,10 +373,12 @@ class Tables:
         if old is not None:
             self.project(copy.cluster, row_key, old, None, reason)
 
-    def replace(self, copy: Inbound, rows: dict[RowKey, Row], reason: object) -> None:
+    def replace(
+        self, copy: Inbound, rows: dict[RowKey, Row], rows_hash: int, reason: object
+    ) -> None:
         """Make a copy equal to an exact slice; only differences become events."""
         if not copy.rows:
-            copy.fill(rows)
+            copy.fill(rows, rows_hash)
             self.reveal(copy.cluster, rows, reason)
             return
         for row_key in copy.ordered():

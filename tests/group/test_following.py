@@ -201,6 +201,21 @@ class TestSnapshots:
             ("joined", "new", "there#9", None),
         ]
 
+    def test_its_rows_are_hashed_once(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """When it is compared with its end, and not once more at the next beat."""
+        frames = snapshot(9, put("a", 9), put("b", 9))
+        monkeypatch.setattr("group._core.lanes.row_digest", pytest.fail)
+
+        self.hear(bench, *frames)
+
+        copy = bench.tables.inbound[THERE][0]
+        known = copy.hash()
+        monkeypatch.undo()
+        copy.rehash()
+        assert copy.hash() == known != 0
+
     def test_nothing_is_shown_before_its_end(self, bench: Bench) -> None:
         begin, rows, _ = snapshot(9, put("new", 9))
 

@@ -204,7 +204,7 @@ class TestClusters:
             "other": row(THERE, 4),
             "new": row(THERE, 5),
         }
-        lab.tables.replace(lab.there, rows, "resync")
+        lab.tables.replace(lab.there, rows, 0, "resync")
 
         assert lab.news() == [
             (REGISTRY, "gone", 2, 0, "resync"),
