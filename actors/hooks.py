@@ -7,7 +7,7 @@ attribute to see whether anybody listens, and does nothing else while nobody doe
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from actors._clock import monotonic
@@ -152,7 +152,12 @@ def attach(callback: Callback, *patterns: str) -> Cancel:
 
     Returns:
         What detaches it.
+
+    Raises:
+        TypeError: The callback cannot be called, or a pattern is no text.
+        ValueError: A pattern is empty.
     """
+    _check(callback, patterns)
     entry = (patterns, callback)
     with _lock:
         _attached.append(entry)
@@ -166,6 +171,18 @@ def attach(callback: Callback, *patterns: str) -> Cancel:
         return found
 
     return detach
+
+
+def _check(callback: object, patterns: Iterable[object]) -> None:
+    if not callable(callback):
+        raise TypeError(
+            f"{callback!r:.80} is not callable; write attach(callback, ...)"
+        )
+    for each in patterns:
+        if not isinstance(each, str):
+            raise TypeError(f"the name of a hook is a text, got {each!r:.80}")
+        if not each:
+            raise ValueError("the name of a hook is not empty; give none to hear all")
 
 
 def names() -> list[str]:

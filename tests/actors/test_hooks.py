@@ -169,3 +169,22 @@ def test_the_names_are_stable() -> None:
         "actors.message.start",
         "actors.message.stop",
     ]
+
+
+@pytest.mark.parametrize("pattern", [5, None, b"actors.", ""])
+def test_what_is_no_name_is_refused_and_harms_nobody(
+    listen: Listen, pattern: object
+) -> None:
+    point = hooks.hook("tests.refused")
+
+    with pytest.raises((TypeError, ValueError), match="hook"):
+        hooks.attach(lambda *_: None, pattern)  # type: ignore[arg-type]
+
+    ear = listen("tests.refused")
+    point({}, {})
+    assert ear.names() == ["tests.refused"]
+
+
+def test_what_cannot_be_called_is_refused() -> None:
+    with pytest.raises(TypeError, match="is not callable"):
+        hooks.attach("actors.")  # type: ignore[arg-type]

@@ -168,3 +168,15 @@ def test_a_welcome_never_leads_away_from_here() -> None:
 
 def test_a_cookie_that_is_none_is_no_error() -> None:
     assert refusal(judge(rules(token=TOKEN), cookie="=;;,\x00=")) == 401
+
+
+@pytest.mark.parametrize("before", ["a b", "a/b=1", 'j={"a": 1}', "=;;", "a=\xe9"])
+def test_odd_cookies_of_other_servers_do_not_hide_ours(before: str) -> None:
+    asked = rules(token=TOKEN)
+    welcome = judge(asked, f"/?token={TOKEN}")
+    assert isinstance(welcome, Welcome)
+    cookie = welcome.cookie.partition(";")[0]
+
+    assert isinstance(judge(asked, cookie=f"{before}; {cookie}"), Allowed)
+    assert isinstance(judge(asked, cookie=f"{cookie};{before}"), Allowed)
+    assert refusal(judge(asked, cookie=f"x{cookie}")) == 401

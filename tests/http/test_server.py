@@ -416,6 +416,30 @@ def test_when_all_are_busy_one_more_is_turned_away(
         assert everything(two).endswith(b"at last")
 
 
+def test_whoever_does_not_read_gives_way_to_whoever_asks(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MAX_VISITS", 2)
+    monkeypatch.setattr(conversation, "WRITE_TIME", 2 * LIMIT)
+    writing = threading.Semaphore(0)
+
+    def large(_asked: Request) -> Response:
+        writing.release()
+        return Response(b"x" * (64 << 20))
+
+    node.pages.add("/large/", large)
+    ask = b"GET /large/ HTTP/1.1\r\n" + HOST + b"\r\n"
+    with connected(url_of(node)) as one, connected(url_of(node)) as two:
+        for sock in (one, two):
+            sock.sendall(ask)
+            assert writing.acquire(timeout=LIMIT)
+        eventually(lambda: _answers(url_of(node)), LIMIT)
+
+
+def _answers(url: str) -> bool:
+    return b" 200 " in raw(url, b"GET /alive HTTP/1.0\r\n" + HOST + b"\r\n")
+
+
 # --- the end
 
 

@@ -76,6 +76,11 @@ class Visit:
         self.idle = True
         self.deadline = clock.monotonic() + HEAD_TIME
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether it is the visitor's turn: to ask, or to take what is written."""
+        return self.deadline < float("inf")
+
     def listens(self) -> None:
         """The head of a request is to come."""
         self.deadline = clock.monotonic() + HEAD_TIME

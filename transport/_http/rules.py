@@ -11,7 +11,6 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 PROBES = frozenset({"/alive", "/ready"})
@@ -164,12 +163,13 @@ class Rules:
         return any(self._has_cookie(value) for value in headers.get("cookie", ()))
 
     def _has_cookie(self, value: str) -> bool:
-        try:
-            morsel = SimpleCookie(value).get(self._cookie_name)
-        except CookieError:
-            return False
-        given = "" if morsel is None else morsel.value
-        return hmac.compare_digest(given.encode(), self._cookie.encode())
+        # Not by http.cookies, which reads nothing behind a cookie that it does not
+        # like: those of all servers of a host come together.
+        for each in value.split(";"):
+            name, _, given = each.strip().partition("=")
+            if name == self._cookie_name:
+                return hmac.compare_digest(given.encode(), self._cookie.encode())
+        return False
 
     def _set_cookie(self) -> str:
         name = self._cookie_name

@@ -2,7 +2,8 @@
 
 Everything that a visitor could use up is bounded: connections, streams, bytes of a
 head, the time of each step. Whoever takes too long is cut off; when all places are
-taken, it is whoever has waited longest without asking anything.
+taken, it is whoever has waited longest without asking anything, else whoever has not
+read its answer for longest.
 """
 
 import secrets
@@ -83,11 +84,12 @@ class Server:
         with self._lock:
             full = len(self._visits) >= MAX_VISITS
             idle = [each for each in self._visits if each.idle]
+            slow = idle or [each for each in self._visits if each.is_waited_for]
         if full:
-            if not idle:
+            if not slow:
                 sock.close()
                 return
-            io.hang_up(min(idle, key=lambda each: each.deadline).sock)
+            io.hang_up(min(slow, key=lambda each: each.deadline).sock)
         try:
             ref = HttpConnection.start(self, visit)
         except RuntimeError as error:
