@@ -38,9 +38,14 @@ def additive_snapshot(patch: Patch) -> None:
     replace = Tables.replace
 
     def add(
-        self: Tables, copy: Inbound, rows: dict[RowKey, Row], reason: object
+        self: Tables,
+        copy: Inbound,
+        rows: dict[RowKey, Row],
+        rows_hash: int,
+        reason: object,
     ) -> None:
-        replace(self, copy, {**copy.rows, **rows} if rows else rows, reason)
+        rows = {**copy.rows, **rows} if rows else rows
+        replace(self, copy, rows, rows_hash, reason)
 
     patch.setattr(Tables, "replace", add)
 
