@@ -6,13 +6,16 @@ Answers are plain data and words, so that the two programs need no common class.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal, TypeAlias
 
-from actors import AnyRef, Branch, actor_id, census, class_name, is_ref, tree
+from actors import AnyRef, Branch, actor_id, census, class_name, tree
 from group._core.config import LogLevel
 from group._core.events import Entry, Event
+from group._errors import InvalidKeyError
 from group._instance import Instance
 from group._operating import Operating
+from group._status import plain
 from transport import Node
 
 Answer: TypeAlias = tuple[Literal["found", "nothing", "wrong"], str, object]
@@ -117,7 +120,16 @@ class Answers:
     def _keys(self, prefix: Argument, cluster: Argument) -> Answer:
         keys = self._group.keys(prefix, cluster=cluster)
         under = "" if prefix is None else f" under {prefix!r}"
-        return _list(keys, f"there is no key{under}{_in(cluster)}")
+        hint = "" if keys or prefix is None else self._below(prefix, cluster)
+        return _list(keys, f"there is no key{under}{_in(cluster)}{hint}")
+
+    def _below(self, word: str, cluster: Argument) -> str:
+        """Tell somebody who has left out the slash of a prefix."""
+        prefix = f"{word}/"
+        with suppress(InvalidKeyError):
+            if self._group.keys(prefix, cluster=cluster):
+                return f"; there are some under {prefix!r}"
+        return ""
 
     def _members(self, key: Argument, cluster: Argument) -> Answer:
         found = self._group.members(key or "", cluster=cluster)
@@ -156,17 +168,6 @@ def row_of_event(node: Node, event: Event) -> dict[str, object]:
         "previous_meta": plain(event.previous_meta),
         "reason": None if event.reason is None else str(event.reason),
     }
-
-
-def plain(value: object) -> object:
-    """Return what JSON can hold: refs and bytes as words."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, bytes) or is_ref(value):
-        return str(value)
-    return value
 
 
 def _actor(node: Node, ref: AnyRef) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal, TypeAlias
@@ -280,16 +281,19 @@ def _epitaph(row: NodeRow) -> str:
 
 
 def _fields(value: Status | Explanation | Row) -> dict[str, object]:
-    return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
 
 
-def _plain(value: object) -> object:
-    if value is None or isinstance(value, bool | int | float | str):
+def plain(value: object) -> object:
+    """Return what JSON can hold; all else as words."""
+    if value is None or isinstance(value, bool | int | str):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Row):
         return _fields(value)
     # What meta may hold besides: bytes and actor refs.

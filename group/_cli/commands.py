@@ -7,6 +7,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
 import transport
 from actors import ActorDeadError, ActorError, Timeout
@@ -25,6 +26,9 @@ from group._errors import ConfigError, GroupError
 _FLAGS = (
     ("allow_plaintext_network=True", "--allow-plaintext-network"),
     ('advertise="HOST:PORT"', "--advertise HOST:PORT"),
+    ("another name=", "another --name"),
+    ("set tls=…", "set --tls-ca, --tls-cert and --tls-key"),
+    ("join= is empty", "--join is not given"),
     ("http_token=", "--http-token-file"),
     ("http=HOST:PORT", "--http HOST:PORT"),
 )
@@ -42,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: With status 2, the command cannot be understood; with 0, help.
     """
+    _open_closed_streams()
     options = grammar().parser.parse_args(argv)
     try:
         return _run(options)
@@ -59,10 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(options, error, FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone, as `head` does. Python must not meet it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    except OSError as error:
+        return _unwritten(options, error)
+
+
+def _open_closed_streams() -> None:
+    """Let words go nowhere where whoever started us has closed a stream."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - to the end
 
 
 def _run(options: Namespace) -> int:
@@ -80,6 +90,15 @@ def _run(options: Namespace) -> int:
             return complete(options.shell, paper)
         case _:
             return inspect(options, paper)
+
+
+def _unwritten(options: Namespace, error: OSError) -> int:
+    """End without a word if the reader has gone, as `head` does; else say why."""
+    # Python must not meet what is left once more at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return FAILED
+    return _say(options, error, FAILED)
 
 
 def _say(options: Namespace, error: Exception, status: int) -> int:

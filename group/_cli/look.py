@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from actors import ActorDeadError, AnyRef, Timeout
 from group._cli.errors import FAILED, WRONG_USE, CommandError
@@ -96,7 +97,11 @@ class Look:
         return group
 
     def _operations(self) -> AnyRef:
-        return self.node.actor(self.target, ops_name(self.group(), self.target))
+        try:
+            return self.node.actor(self.target, ops_name(self.group(), self.target))
+        except ValueError:
+            # No group can have that name.
+            raise self._no_group() from None
 
     def _groups(self) -> list[str]:
         return [name for kind, name in self.node.offers(self.target) if kind == "group"]
@@ -130,7 +135,12 @@ def looking(options: Namespace, more: NodeOptions | None = None) -> Iterator[Loo
         CommandError: Nothing answers there.
         ConfigError: An option cannot be used.
     """
-    take_cookie_from(options.cookie_file)
+    file = options.cookie_file
+    if file is not None and not Path(file).exists():
+        # A node makes one; whoever looks into a node needs that of the node.
+        words = f"--cookie-file: there is no file {file}"
+        raise CommandError(words, status=WRONG_USE)
+    take_cookie_from(file)
     for name in _NOT_FOR_US:
         os.environ.pop(name, None)
     began = monotonic()

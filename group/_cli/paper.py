@@ -54,8 +54,13 @@ class Paper:
     def _write(self, lines: Sequence[str]) -> None:
         # In one call, so that lines of several threads do not mix, and 100,000 of them
         # are written at once.
-        self._stream.write("".join(f"{each}\n" for each in lines))
+        self._stream.write(self._writable("".join(f"{each}\n" for each in lines)))
         self._stream.flush()
+
+    def _writable(self, text: str) -> str:
+        """Return text in letters that the stream has, by the user's locale."""
+        encoding = self._stream.encoding or "utf-8"
+        return text.encode(encoding, "backslashreplace").decode(encoding)
 
     def say(self, text: str = "", /, **fields: object) -> None:
         """Write a line, or, for a program, the fields that it is made of."""

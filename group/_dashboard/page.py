@@ -127,6 +127,8 @@ class Dashboard:
 
     def _key(self, query: Mapping[str, str]) -> object:
         key, cluster = query.get("key"), query.get("cluster") or None
+        if key is None:
+            raise _WrongError("say which: /api/key?key=KEY")
         options = {"key": key, "cluster": cluster}
         return self._ask(query, ("look", "key", options))
 

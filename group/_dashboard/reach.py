@@ -83,7 +83,7 @@ class LocalReach:
             UnreachableError: This node does not run the group.
         """
         if node != self.home:
-            return self.node.actor(node, ops_name(group, node))
+            return _far(self.node, group, node)
         ref = self._here(group)
         if ref is None:
             raise UnreachableError(f"no group {group!r} runs on {node}")
@@ -151,7 +151,7 @@ class HiddenReach:
         if node not in _linked(self.node) and node not in self._addresses:
             raise UnreachableError(f"there is no node {node!r}")
         self._await(node)
-        return self.node.actor(node, ops_name(group, node))
+        return _far(self.node, group, node)
 
     def _await(self, node: str) -> None:
         deadline = monotonic() + LINK_TIMEOUT
@@ -166,3 +166,10 @@ class HiddenReach:
 
 def _linked(node: Node) -> list[str]:
     return sorted(peer.name for peer in node.peers() if peer.state is State.UP)
+
+
+def _far(home: Node, group: str, node: str) -> AnyRef:
+    try:
+        return home.actor(node, ops_name(group, node))
+    except ValueError:
+        raise UnreachableError("no group or node has such a name") from None

@@ -2,16 +2,22 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from group import Group
 from group.__main__ import main
+from group._ops import ops_name
 from tests.group.people import listeners
 from tests.transport.strangers import SECRET, frozen
 from tests.transport.test_tls import files
 from transport import Node
+
+LIMIT = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -202,3 +208,89 @@ def test_a_watch_without_an_end_that_can_be_is_refused(
         main(["watch", *words])
 
     assert f"groupctl watch: argument {words[0]}: must be" in capsys.readouterr().err
+
+
+def test_numbers_that_json_does_not_have_are_words(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    with Group.start("app", node=a, shards=1, log=False) as g, listeners() as (one,):
+        g.register("k", {"n": [float("nan"), 0.5], "m": -float("inf")}, actor=one)
+
+        for words in (
+            ("lookup", "k"),
+            ("explain", "k"),
+            ("watch", "--snapshot", "--count", "1"),
+        ):
+            status, out, _ = groupctl(capsys, a, *words, "--json")
+            assert status == 0
+            assert "nan" in str(json.loads(out, parse_constant=refuse))
+        _, out, _ = groupctl(capsys, a, "lookup", "k", "--json")
+        assert json.loads(out)["meta"] == {"n": ["nan", 0.5], "m": "-inf"}
+
+
+def test_a_group_that_cannot_be_is_said(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Group.start("app", node=a, shards=1, log=False):
+        for name in ("\udcff", "g" * 2000):
+            status, out, err = groupctl(capsys, a, "nodes", "--group", name)
+            assert (status, out) == (1, "")
+            assert err.startswith("groupctl nodes: node a runs no group '")
+
+
+def test_looking_makes_no_cookie(
+    a: Node, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "misspelt"
+
+    status, out, err = groupctl(capsys, a, "ping", "--cookie-file", str(file))
+
+    assert (status, out) == (2, "")
+    assert err == f"groupctl ping: --cookie-file: there is no file {file}\n"
+    assert not file.exists()
+
+
+def test_a_prefix_without_its_slash_is_recognised(a: Node) -> None:
+    with Group.start("app", node=a, shards=1, log=False) as g, listeners() as (one,):
+        g.register("user/1", actor=one)
+        ops = a.actor("a", ops_name("app", "a"))
+
+        def words(prefix: str) -> object:
+            return ops.ask(("keys", prefix, None), timeout=LIMIT)
+
+        hint = "there is no key under 'user'; there are some under 'user/'"
+        assert words("user") == ("nothing", hint, [])
+        assert words("room") == ("nothing", "there is no key under 'room'", [])
+        longest = "x" * 1024
+        assert words(longest) == ("nothing", f"there is no key under {longest!r}", [])
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("redirected", "said"),
+    [
+        (">/dev/full", "groupctl nodes: [Errno 28] No space left on device\n"),
+        (">&-", ""),
+        ("2>&- >/dev/full", ""),
+    ],
+)
+def test_where_nothing_can_be_written_there_is_no_traceback(
+    a: Node, redirected: str, said: str
+) -> None:
+    command = f"{sys.executable} -m group nodes --node {a.address} {redirected}"
+    with Group.start("app", node=a, shards=1, log=False):
+        ended = subprocess.run(
+            ["sh", "-c", command],
+            env=dict(os.environ),
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+
+    assert ended.stderr == said
+    assert ended.returncode == (0 if redirected == ">&-" else 1)

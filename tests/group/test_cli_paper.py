@@ -173,3 +173,12 @@ def test_without_a_terminal_there_is_no_progress(
         eventually(waited.getvalue, 5 * PATIENCE)
 
     assert pipe.getvalue() == ""
+
+
+def test_letters_that_a_stream_does_not_have_are_written_as_their_numbers() -> None:
+    raw = io.BytesIO()
+    narrow = io.TextIOWrapper(raw, encoding="latin-1")
+
+    Paper(narrow).names(["\u043a\u043b\u044e\u0447", "\u00fc"])
+
+    assert raw.getvalue() == b"\\u043a\\u043b\\u044e\\u0447\n\xfc\n"
