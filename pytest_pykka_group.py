@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def group_cluster() -> Iterator[Callable[..., LocalCluster]]:
+def group_cluster(
+    request: pytest.FixtureRequest,
+) -> Iterator[Callable[..., LocalCluster]]:
     """Start clusters inside this process.
 
         a, b = group_cluster(2)
@@ -27,12 +29,15 @@ def group_cluster() -> Iterator[Callable[..., LocalCluster]]:
     """
     from group.testing import cluster
 
+    _look_for_leaks_after(request)
     with ExitStack() as stack:
         yield lambda *args, **options: stack.enter_context(cluster(*args, **options))
 
 
 @pytest.fixture
-def group_proc_cluster() -> Iterator[Callable[..., ProcessCluster]]:
+def group_proc_cluster(
+    request: pytest.FixtureRequest,
+) -> Iterator[Callable[..., ProcessCluster]]:
     """Start clusters of processes.
 
         c = group_proc_cluster(2, app=service)
@@ -41,6 +46,7 @@ def group_proc_cluster() -> Iterator[Callable[..., ProcessCluster]]:
     """
     from group.testing import proc_cluster
 
+    _look_for_leaks_after(request)
     with ExitStack() as stack:
         yield lambda *args, **options: stack.enter_context(
             proc_cluster(*args, **options)
@@ -48,10 +54,11 @@ def group_proc_cluster() -> Iterator[Callable[..., ProcessCluster]]:
 
 
 @pytest.fixture
-def group_probe() -> Iterator[Probe]:
+def group_probe(request: pytest.FixtureRequest) -> Iterator[Probe]:
     """Let the test be an actor that says what it expects to be told."""
     from group.testing import probe
 
+    _look_for_leaks_after(request)
     with probe() as made:
         yield made
 
@@ -63,3 +70,9 @@ def group_no_leaks() -> Iterator[None]:
 
     with no_leaks():
         yield
+
+
+def _look_for_leaks_after(request: pytest.FixtureRequest) -> None:
+    """Let the check for leaks look last, wherever the test has named it."""
+    if "group_no_leaks" in request.fixturenames:
+        request.getfixturevalue("group_no_leaks")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from string import ascii_lowercase
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 from group._errors import StoppedError
 from group._group import Group, GroupOptions
@@ -16,6 +16,7 @@ from group.testing._waiting import eventually
 from transport import ListenError, Node, NodeOptions
 from transport.testing import Network, Place
 
+T = TypeVar("T")
 TRIES = 10
 """Ports that are tried before it is somebody else's fault."""
 
@@ -71,7 +72,9 @@ class LocalCluster:
         return [name for name in self._places if name in self._groups]
 
     def __getitem__(self, node: str | int) -> Group:
-        return self._groups[self.names[node] if isinstance(node, int) else node]
+        if isinstance(node, int):
+            return self._groups[self.names[node]]
+        return running(self._groups, node)
 
     def __iter__(self) -> Iterator[Group]:
         return iter([self._groups[name] for name in self.names])
@@ -102,7 +105,8 @@ class LocalCluster:
 
     def stop(self, name: str) -> None:
         """Stop a node in order: its peers hear of it at once."""
-        group = self._groups.pop(name)
+        group = running(self._groups, name)
+        del self._groups[name]
         group.stop()
         group.node.stop()
         self.network.refuse(name)
@@ -113,7 +117,8 @@ class LocalCluster:
 
         Its actors, which are of this process, live on; they belong to no node any more.
         """
-        group = self._groups.pop(name)
+        group = running(self._groups, name)
+        del self._groups[name]
         self.network.refuse(name)
         group.stop()
         group.node.stop()
@@ -143,7 +148,7 @@ class LocalCluster:
         partition replaces the first.
 
         Raises:
-            ValueError: No such node, or one that is on two sides.
+            ValueError: No such node, one that is on two sides, or nobody to be cut off.
             AssertionError: The nodes did not find out in time.
         """
         __tracebackhide__ = True
@@ -278,11 +283,29 @@ def _seen_by(group: Group) -> list[str]:
 
 
 def names_of(nodes: int | Iterable[str]) -> list[str]:
-    """Return the names of so many nodes, or those that were given."""
-    if not isinstance(nodes, int):
+    """Return the names of so many nodes, or those that were given.
+
+    Raises:
+        ValueError: It is neither. A text is one name, not a name for each letter.
+    """
+    if isinstance(nodes, Iterable) and not isinstance(nodes, str):
         return list(nodes)
+    if type(nodes) is not int or nodes < 0:
+        raise ValueError(f"nodes must be a number of them, or names, got {nodes!r}")
     letters = list(ascii_lowercase)
     return [*letters, *(f"n{n}" for n in range(len(letters), nodes))][:nodes]
+
+
+def running(nodes: Mapping[str, T], name: str) -> T:
+    """Return what runs under a name.
+
+    Raises:
+        KeyError: Nothing does; it says what there is.
+    """
+    if name not in nodes:
+        there = ", ".join(nodes) or "none"
+        raise KeyError(f"no node {name!r} runs; there are {there}")
+    return nodes[name]
 
 
 def start_behind_gate(network: Network, name: str, options: NodeOptions) -> Node:

@@ -12,7 +12,13 @@ from actors import ActorDeadError
 from group._group import Group, GroupOptions
 from group.testing._app import App, Factory, where
 from group.testing._child import WITNESS, Orders
-from group.testing._cluster import Parting, Timing, names_of, start_behind_gate
+from group.testing._cluster import (
+    Parting,
+    Timing,
+    names_of,
+    running,
+    start_behind_gate,
+)
 from group.testing._process import NodeProcess
 from group.testing._waiting import eventually
 from transport import NodeOptions
@@ -68,7 +74,7 @@ class ProcessCluster:
         return [name for name in known if self._processes[name].running]
 
     def __getitem__(self, name: str) -> NodeProcess:
-        return self._processes[name]
+        return running(self._processes, name)
 
     def __repr__(self) -> str:
         names = ", ".join(self.names) or "no node"
@@ -115,14 +121,14 @@ class ProcessCluster:
     def stop(self, name: str) -> None:
         """Stop a node in order, as SIGTERM would."""
         self._frozen.discard(name)
-        self._processes[name].stop()
+        self[name].stop()
         self.network.refuse(name)
         self.await_nodes()
 
     def kill(self, name: str) -> None:
         """End a process with SIGKILL, and wait until the others know."""
         self._frozen.discard(name)
-        self._processes[name].kill()
+        self[name].kill()
         self.network.refuse(name)
         self.await_nodes()
 
@@ -131,13 +137,13 @@ class ProcessCluster:
 
         Calls to actors there do not come back until it is lost, or thawed.
         """
-        self._processes[name].signal(signal.SIGSTOP)
+        self[name].signal(signal.SIGSTOP)
         self._frozen.add(name)
         self.await_nodes()
 
     def thaw(self, name: str) -> None:
         """Let its time go on with SIGCONT, and wait until all see each other again."""
-        self._processes[name].signal(signal.SIGCONT)
+        self[name].signal(signal.SIGCONT)
         self._frozen.discard(name)
         self.await_nodes()
 

@@ -39,8 +39,9 @@ def test_nodes_have_names_and_places(three: LocalCluster) -> None:
     assert three["b"] is three[1]
     assert [each.node.name for each in three] == ["a", "b", "c"]
     assert repr(three) == "<LocalCluster 'app' on a, b, c>"
-    with pytest.raises(KeyError):
-        three["d"]
+    for do in (three.__getitem__, three.stop, three.crash):
+        with pytest.raises(KeyError, match="no node 'd' runs; there are a, b, c"):
+            do("d")
     with pytest.raises(ValueError, match="node 'a' runs"):
         three.start("a")
 
@@ -49,6 +50,12 @@ def test_many_nodes_have_names() -> None:
     assert names_of(2) == ["a", "b"]
     assert names_of(["x", "y"]) == ["x", "y"]
     assert names_of(28)[25:] == ["z", "n26", "n27"]
+
+
+@pytest.mark.parametrize("nodes", [-1, True, "front", 1.5, None])
+def test_what_is_no_number_and_no_names_is_refused(nodes: object) -> None:
+    with pytest.raises(ValueError, match=r"nodes must be .*, got "):
+        names_of(nodes)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
@@ -117,6 +124,9 @@ def test_a_partition_of_nodes_that_are_not_there_is_refused(
         three.partition("a", "x")
     with pytest.raises(ValueError, match="on two sides"):
         three.partition("a", ["a", "b"])
+    for nobody in ((), ([],), (["a", "b", "c"],)):
+        with pytest.raises(ValueError, match="has nodes on one side only"):
+            three.partition(*nobody)
     three.await_nodes(timeout=0)
 
 

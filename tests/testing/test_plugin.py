@@ -51,6 +51,9 @@ def test_processes(group_no_leaks, group_proc_cluster):
     (found,) = c.here.wait_for_member("counters", timeout=10)
     assert found.ref.proxy().add(2).get(timeout=10) == 2
 
+def test_order(group_cluster, group_probe, group_no_leaks):
+    group_cluster(1, shards=1)
+
 def test_leak(group_no_leaks):
     test_leak.ref = User.start()
 """
@@ -88,10 +91,10 @@ def test_fixtures_do_what_they_say_in_runs_side_by_side(tmp_path: Path) -> None:
     two = start_pytest(tmp_path, "-k", "not leak")
 
     out, _ = one.communicate(timeout=LIMIT)
-    assert "3 passed, 1 error" in out, out
+    assert "4 passed, 1 error" in out, out
     assert "still there 5 s after the end: User" in out
     out, _ = two.communicate(timeout=LIMIT)
-    assert "2 passed" in out, out
+    assert "3 passed" in out, out
 
 
 def test_whoever_does_not_use_it_does_not_notice_it(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ class Network:
                 form one more.
 
         Raises:
-            ValueError: No such node, or one that is on two sides.
+            ValueError: No such node, one that is on two sides, or nobody to be cut off.
         """
         named = [{side} if isinstance(side, str) else set(side) for side in sides]
         self._check({name for side in named for name in side})
@@ -80,6 +80,9 @@ class Network:
             raise ValueError(f"a node is on two sides of {named}")
         rest = self._gates.keys() - set().union(*named)
         whole = [*named, rest]
+        if sum(map(bool, whole)) < 2:
+            nodes = ", ".join(sorted(self._gates))
+            raise ValueError(f"{named} has nodes on one side only (there are {nodes})")
         side_of = {name: n for n, side in enumerate(whole) for name in side}
         apart = [
             pair
