@@ -23,6 +23,7 @@ It prints:
 import logging
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 from actors import Actor, NodeDown
@@ -164,4 +165,9 @@ def demo() -> None:
 
 if __name__ == "__main__":
     names = [word for word in sys.argv[1:] if not word.startswith("--")]
-    chat(*names) if names else demo()
+    if len(names) == 1:
+        sys.exit(
+            f"where does {names[0]} listen? chat.py NAME HOST:PORT [HOST:PORT ...]"
+        )
+    with suppress(KeyboardInterrupt):
+        chat(*names) if names else demo()

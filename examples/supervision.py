@@ -30,6 +30,7 @@ It prints:
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Literal
 
 from actors import (
@@ -118,4 +119,9 @@ def laboratory() -> None:
 
 
 if __name__ == "__main__":
-    smoke() if "--smoke" in sys.argv else laboratory()
+    if "--smoke" in sys.argv:
+        smoke()
+    else:
+        # Ctrl-C and Ctrl-D end it as q does.
+        with suppress(KeyboardInterrupt, EOFError):
+            laboratory()

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -81,3 +82,34 @@ def test_lines_are_compared_without_order_and_time() -> None:
     assert differences("one\ntwo\nthree\n", "onethree\n\ntwo\n") == ([], "")
     assert differences("a\na\n", "a\n") == (["a"], "")
     assert differences("a\n", "a\nb\n") == ([], "b")
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+@pytest.mark.parametrize(
+    "command",
+    [("supervision.py",), ("chat.py", "ann", "127.0.0.1:0")],
+    ids=lambda command: str(command[0]),
+)
+def test_an_example_for_people_ends_at_ctrl_c_without_a_traceback(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    path, *rest = command
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, ROOT / "examples" / path, *rest],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as running:
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline()
+            running.send_signal(signal.SIGINT)
+            _, errors = running.communicate(timeout=LIMIT)
+        finally:
+            running.kill()
+
+    assert (running.returncode, errors) == (0, "")
