@@ -164,7 +164,8 @@ def looking(options: Namespace, more: NodeOptions | None = None) -> Iterator[Loo
 
 
 def _await_link(node: Node, options: Namespace, began: float, deadline: float) -> None:
-    refused = monotonic() - began < _REFUSED_WITHIN
+    # A name of dns:// is looked up after the start, which has no trouble to tell then.
+    refused = monotonic() - began < _REFUSED_WITHIN and bool(node.troubles())
     try:
         node.wait_peers(1, 0.0 if refused else max(0.0, deadline - monotonic()))
     except JoinTimeoutError:
@@ -173,5 +174,8 @@ def _await_link(node: Node, options: Namespace, began: float, deadline: float) -
 
 def _unreached(node: Node, options: Namespace) -> str:
     said = [each.words.replace(" (will keep trying)", "") for each in node.troubles()]
-    nobody = f"no node answers at {options.node}"
-    return f"{'; '.join(said) or nobody}. Another node: --node HOST:PORT"
+    silence = (
+        f"no node answers at {options.node} in {options.timeout:g} s, and nothing "
+        "refuses: what is there stands still, or the network drops what is sent"
+    )
+    return f"{'; '.join(said) or silence}. Another node: --node HOST:PORT"

@@ -139,7 +139,8 @@ def test_a_node_that_stands_still_is_not_waited_for_longer_than_was_said(
         status, out, err = groupctl(capsys, a, "nodes", "--timeout", "0.2")
 
     assert (status, out) == (1, "")
-    assert err.startswith(f"groupctl nodes: no node answers at {a.address}")
+    words = f"groupctl nodes: no node answers at {a.address} in 0.2 s, and nothing"
+    assert err.startswith(words)
 
 
 def test_nothing_is_said_of_nothing_to_programs(
@@ -294,3 +295,14 @@ def test_where_nothing_can_be_written_there_is_no_traceback(
 
     assert ended.stderr == said
     assert ended.returncode == (0 if redirected == ">&-" else 1)
+
+
+def test_a_node_is_found_by_the_name_of_a_service(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, port = a.address.rpartition(":")
+
+    status, out, _ = groupctl(capsys, f"dns://localhost:{port}", "ping", "--json")
+
+    assert status == 0
+    assert json.loads(out)["node"] == "a"
