@@ -7,7 +7,6 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 
 import transport
 from actors import ActorDeadError, ActorError, Timeout
@@ -72,7 +71,8 @@ def _open_closed_streams() -> None:
     """Let words go nowhere where whoever started us has closed a stream."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - to the end
+            nowhere = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+            setattr(sys, name, nowhere)
 
 
 def _run(options: Namespace) -> int:

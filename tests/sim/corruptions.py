@@ -131,8 +131,15 @@ def a_view_lists_an_empty_group(world: World) -> None:
 def two_claims_of_a_key(world: World) -> None:
     host, _, lane = some_lane(world)
     key, row = some_claim(lane)
-    other = next(each for each in world.in_order() if each is not host)
-    other.ledger.claims[(lane.cluster, key)] = (row.n, row.meta)
+    # Of a host that is not in the cluster nobody expects a claim of it.
+    others = [
+        each
+        for each in world.in_order()
+        if each is not host and each.replica.is_in(lane.cluster)
+    ]
+    if not others:
+        raise NothingToSpoilError
+    others[0].ledger.claims[(lane.cluster, key)] = (row.n, row.meta)
 
 
 @corruption
