@@ -149,7 +149,9 @@ class HiddenReach:
             UnreachableError: It is not linked, and does not get linked in time.
         """
         if node not in _linked(self.node) and node not in self._addresses:
-            raise UnreachableError(f"there is no node {node!r}")
+            known = node == self._first
+            words = f"{node} is not linked" if known else f"there is no node {node!r}"
+            raise UnreachableError(words)
         self._await(node)
         return _far(self.node, group, node)
 

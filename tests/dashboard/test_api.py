@@ -349,6 +349,27 @@ def test_a_hidden_node_shows_the_same_and_outlives_the_node_it_was_told_of() -> 
         eventually(lambda: outside.get("status")["node"] == "c", PATIENCE)
 
 
+def test_a_hidden_node_says_that_the_only_node_is_lost() -> None:
+    with (
+        Node.start("e") as node,
+        Group.start("app", node=node, log=False),
+        Node.start(
+            "looker", join=node.address, hidden=True, http="127.0.0.1:0"
+        ) as looker,
+    ):
+        looker.wait_peers(1, PATIENCE)
+        looker.pages.add("/", Dashboard(HiddenReach(looker, "app")).answer)
+        assert looker.http_url is not None
+        url = looker.http_url
+        node.stop()
+        eventually(lambda: visit(url, "/api/status").status == 502, PATIENCE)
+
+        answer = visit(url, "/api/status")
+
+    assert answer.status == 502
+    assert answer.json() == {"error": "e is not linked"}
+
+
 def test_a_dashboard_without_a_group_says_so() -> None:
     with Node.start("a", listen=None, http="127.0.0.1:0") as node:
         node.pages.add("/", Dashboard.local(node).answer)
