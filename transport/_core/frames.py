@@ -107,10 +107,14 @@ class FrameReader:
         start, size = 0, len(source)
         try:
             while size - start >= _LENGTH.size:
-                end = start + _LENGTH.size + self._length(source, start)
+                begin = start + _LENGTH.size
+                (length,) = _LENGTH.unpack_from(source, start)
+                if not self._least <= length <= MAX_FRAME_BYTES:
+                    raise self._wrong_length(length)
+                end = begin + length
                 if end > size:
                     break
-                yield self._frame(bytes(source[start + _LENGTH.size : end]))
+                yield self._frame(bytes(source[begin:end]))
                 start = end
         finally:
             self._keep(source, start)
@@ -118,18 +122,14 @@ class FrameReader:
     def _keep(self, source: bytes | bytearray, start: int) -> None:
         if source is self._rest:
             del self._rest[:start]
-        else:
+        elif start < len(source):
             self._rest += source[start:]
 
-    def _length(self, source: bytes | bytearray, start: int) -> int:
-        length: int = _LENGTH.unpack_from(source, start)[0]
-        if not self._least <= length <= MAX_FRAME_BYTES:
-            raise ProtocolError(
-                f"frame of {length} bytes, limits are {self._least} and "
-                f"{MAX_FRAME_BYTES}",
-                reason="frame",
-            )
-        return length
+    def _wrong_length(self, length: int) -> ProtocolError:
+        return ProtocolError(
+            f"frame of {length} bytes, limits are {self._least} and {MAX_FRAME_BYTES}",
+            reason="frame",
+        )
 
     def _frame(self, content: bytes) -> Frame:
         start, end = _KIND.size, len(content)
