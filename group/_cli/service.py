@@ -44,7 +44,7 @@ def serve(options: Namespace, paper: Paper) -> int:
     """Run until SIGINT or SIGTERM; return the exit status.
 
     The app is stopped first, then the group, then the node, all within
-    `--stop-timeout`. A second signal ends the process at once.
+    `--stop-timeout`. After a signal SIGINT ends the process at once.
 
     Raises:
         CommandError: There is no such factory.
@@ -213,6 +213,8 @@ def _log_to_stderr(level: str) -> None:
 
 
 def _signalled(news: SimpleQueue[str], number: int, _frame: FrameType | None) -> None:
+    # The next one ends the process, also where it has not come up yet.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     news.put(signal.Signals(number).name)
 
 

@@ -1,6 +1,7 @@
 """An app for `groupctl start --app`: one clerk per node, who does what tests ask."""
 
 import os
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -110,3 +111,10 @@ def not_a_tree(group: Group) -> int:
 
 def unready(group: Group) -> object:
     return start_ready(Clerk, None)
+
+
+def hanging(_group: Group) -> None:
+    """An app that never comes up."""
+    print("hanging", flush=True)
+    while True:
+        time.sleep(1)

@@ -169,6 +169,8 @@ def test_a_node_that_is_not_there_is_said_at_once(pair: Pair) -> None:
 
 def test_a_node_with_another_cookie_is_not_answered(pair: Pair, tmp_path: Path) -> None:
     other = tmp_path / "cookie"
+    other.write_text("o" * 32, encoding="utf-8")
+    other.chmod(0o600)
     done = look(pair, "nodes", "--cookie-file", str(other))
 
     assert done.returncode == 1
@@ -225,6 +227,21 @@ def test_an_app_that_does_not_end_is_left_behind_in_time(tmp_path: Path) -> None
         print(f"stopped after {time.monotonic() - began:.2f} s")
         assert "the app did not end in time" in node.out
         assert time.monotonic() - began < 5 * STOP_TIMEOUT
+
+
+def test_a_second_ctrl_c_ends_a_start_that_hangs(tmp_path: Path) -> None:
+    with terminal(tmp_path, "start", "--app", "tests.cluster.app:hanging") as node:
+        node.await_line("hanging")
+
+        def ended() -> bool:
+            # Two signals at once are one.
+            node.press_ctrl_c()
+            return node.process.poll() is not None
+
+        eventually(ended, 30)
+
+        assert node.status() == -signal.SIGINT
+        assert node.err == ""
 
 
 def test_an_app_that_gives_up_ends_the_command(tmp_path: Path) -> None:
