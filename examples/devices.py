@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 
 from actors import Actor, DynamicSupervisor, child, run
 from group import Event, EventStream, Group
@@ -79,6 +80,12 @@ class Fleet:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0, "it stops in order"
 
+    def close(self) -> None:
+        """Leave no gateway behind, whatever has happened."""
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
     def online(self, count: int) -> str:
         """Follow the events until so many are online, and say how long it took."""
         while self.heard["registered"] - self.heard["unregistered"] != count:
@@ -96,8 +103,8 @@ def main(size: int) -> None:
         Node.start("desk") as node,
         Group.start("home", node=node) as g,
         g.events("device/") as events,
+        closing(Fleet(g, events, size)) as fleet,
     ):
-        fleet = Fleet(g, events, size)
         for name in GATEWAYS:
             fleet.start(name)
         print(f"{', '.join(GATEWAYS)} start: {fleet.online(size)}")

@@ -17,6 +17,7 @@ import logging
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 from actors import Actor, Supervisor, child, run
 from group import Event, Events, EventStream, Group
@@ -75,11 +76,14 @@ def main() -> None:
         Node.start("a") as node,
         Group.start("jobs", node=node) as g,
         g.events("leader") as events,
+        ExitStack() as leavings,
     ):
         for number, name in enumerate(CANDIDATES, 1):
             addresses = [node.address, *(peer.address for peer in node.peers())]
             command = [sys.executable, __file__, name, *addresses]
             processes[name] = subprocess.Popen(command)
+            # Whatever happens, nothing is left behind.
+            leavings.callback(kill, processes[name])
             g.wait_for_member("candidates", count=number, timeout=30)
         print(f"{next_leader(events)} leads")
 

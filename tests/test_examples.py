@@ -7,11 +7,15 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.pages import differences
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -87,29 +91,71 @@ def test_lines_are_compared_without_order_and_time() -> None:
 @pytest.mark.slow
 @pytest.mark.cluster
 @pytest.mark.parametrize(
-    "command",
-    [("supervision.py",), ("chat.py", "ann", "127.0.0.1:0")],
-    ids=lambda command: str(command[0]),
+    ("command", "typed", "shown"),
+    [
+        (("supervision.py",), "", "Supervisor running"),
+        (("chat.py", "ann", "127.0.0.1:0"), "/who\n", "in the room: "),
+    ],
+    ids=["supervision.py", "chat.py"],
 )
 def test_an_example_for_people_ends_at_ctrl_c_without_a_traceback(
-    command: tuple[str, ...], tmp_path: Path
+    command: tuple[str, ...], typed: str, shown: str, tmp_path: Path
 ) -> None:
-    path, *rest = command
-    environment = os.environ | {"HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with running(*command, folder=tmp_path) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(typed)
+        process.stdin.flush()
+        while shown not in (line := process.stdout.readline()):
+            assert line, process.communicate()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=LIMIT)
+
+    assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+@pytest.mark.parametrize("name", ["chat.py", "devices.py", "leader.py"])
+def test_an_example_that_fails_leaves_no_process_behind(
+    name: str, tmp_path: Path
+) -> None:
+    with running(name, folder=tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        # The next line that it prints has no reader.
+        process.stdout.close()
+        process.wait(LIMIT)
+        left = partial(_processes_in, tmp_path)
+        try:
+            eventually(lambda: not left(), LIMIT)
+        finally:
+            for pid in left():
+                os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def running(name: str, *words: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run an example at home in a folder of its own."""
     with subprocess.Popen(
-        [sys.executable, ROOT / "examples" / path, *rest],
+        [sys.executable, ROOT / "examples" / name, *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
-    ) as running:
+        env=os.environ | {"HOME": str(folder), "PYTHONUNBUFFERED": "1"},
+    ) as process:
         try:
-            assert running.stdout is not None
-            assert running.stdout.readline()
-            running.send_signal(signal.SIGINT)
-            _, errors = running.communicate(timeout=LIMIT)
+            yield process
         finally:
-            running.kill()
+            process.kill()
 
-    assert (running.returncode, errors) == (0, "")
+
+def _processes_in(folder: Path) -> list[int]:
+    """Find the processes whose home is a folder."""
+    mark, found = f"HOME={folder}\0".encode(), []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in environment.read_bytes():
+                found.append(int(environment.parent.name))
+    return found
