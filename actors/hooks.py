@@ -49,7 +49,10 @@ class Hook:
         for callback in self.callbacks:
             try:
                 callback(self.name, measured, about)
-            except Exception as error:  # noqa: BLE001 - an observer's fault, not ours
+            except KeyboardInterrupt:
+                # Not the observer's: the user wants the program to end.
+                raise
+            except BaseException as error:  # noqa: BLE001 - an observer's fault
                 _drop(callback)
                 log.error("hook_failed", hook=self.name, error=repr(error)[:200])
 

@@ -192,3 +192,30 @@ def test_what_cannot_be_called_is_refused() -> None:
 
     with pytest.raises(TypeError, match="is not callable"):
         hooks.attach(no_callback)
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), BaseException("odd"), OSError()])
+def test_no_error_of_an_observer_reaches_what_it_observes(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    point = hooks.hook("tests.exits")
+
+    def leaves(*_: object) -> None:
+        raise error
+
+    hooks.attach(leaves, "tests.exits")
+    point({}, {})
+
+    assert "hook_failed" in caplog.text
+
+
+def test_ctrl_c_in_an_observer_is_the_users() -> None:
+    point = hooks.hook("tests.interrupted")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    detach = hooks.attach(interrupted, "tests.interrupted")
+    with pytest.raises(KeyboardInterrupt):
+        point({}, {})
+    assert detach()
