@@ -116,7 +116,9 @@ class Campaign:
             pairs = [(here, away) for here in fault.nodes for away in there]
             await self._blocked(pairs + [pair[::-1] for pair in pairs], fault.lasts)
         else:
-            await self._on_node(fault, random.Random(fate))
+            # Where a life begins slowly, the next fault of its node has to wait.
+            async with self._hosts[fault.nodes[0]].turn:
+                await self._on_node(fault, random.Random(fate))
 
     async def _on_link(self, fault: Fault) -> None:
         one, two = fault.nodes

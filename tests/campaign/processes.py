@@ -106,7 +106,11 @@ class Life:
 
 
 class Host:
-    """A place for one node: its gate, and its lives one after the other."""
+    """A place for one node: its gate, and its lives one after the other.
+
+    Attributes:
+        turn: Held by a fault that ends, begins or commands a life.
+    """
 
     def __init__(
         self, gate: Gate, folder: Path, ports: Iterator[int], rate: float
@@ -115,6 +119,7 @@ class Host:
         self.name = gate.name
         self.lives: list[Life] = []
         self.absent = False
+        self.turn = asyncio.Lock()
         self._folder = folder
         self._ports = ports
         self._rate = rate
