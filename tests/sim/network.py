@@ -40,8 +40,12 @@ class End:
             return
         world, other = self.host.world, self.other
         at = world.now + world.network.latency()
-        for piece in world.network.split(data):
-            other.coming.append((at, piece))
+        if len(data) < 2 or world.random.random() < 0.9:
+            other.coming.append((at, data))
+        else:
+            # Cut into two pieces, that are read one after the other.
+            cut = world.random.randrange(1, len(data))
+            other.coming += ((at, data[:cut]), (at, data[cut:]))
         world.at(at, other.arrive)
 
     def arrive(self) -> None:
@@ -129,13 +133,6 @@ class Network:
     def is_slow(self) -> bool:
         """Whether something may be under way for unusually long."""
         return self._slow > 0 or self.world.now < self._slow_until
-
-    def split(self, data: bytes) -> list[bytes]:
-        """Cut some bytes into the pieces that are read."""
-        if len(data) < 2 or self.world.random.random() < 0.9:
-            return [data]
-        cut = self.world.random.randrange(1, len(data))
-        return [data[:cut], data[cut:]]
 
     def is_cut(self, sender: str, receiver: str) -> bool:
         """Tell whether bytes from one host to another are held up."""

@@ -134,7 +134,7 @@ class Replica:
             self.turn(index, message)
         else:
             inbox.append(message)
-            at = world.now + world.draw(DELAYS)
+            at = world.now + DELAYS[int(world.random.random() * 3)]
             world.at(at, self.host.when_running, self.drain, index)
 
     def drain(self, index: int) -> None:
@@ -156,8 +156,9 @@ class Replica:
         """Run one turn of a shard and carry out its effects."""
         if type(message) is ask.Settle:
             self.fences.promise(index, message)
+        host, world = self.host, self.world
         try:
-            found = self.shards[index].step(message, self.world.now, self.host.wall())
+            found = self.shards[index].step(message, world.now, host.wall())
         except PlannedCrashError:
             self.crash(index, message)
             return None
@@ -167,7 +168,7 @@ class Replica:
                 answer = effect.answer
             elif (run := self._run.get(type(effect))) is not None:
                 run(index, effect)
-        self.world.checks.after_turn(self.host, index, message)
+        world.checks.after_turn(host, index, message)
         if type(message) is ask.CloseCluster:
             self._closed(message.cluster)
         return answer
