@@ -4,8 +4,6 @@
 """
 
 from actors import hooks
-from group._aio import Aio
-from group._aio_cluster import ClusterAio
 from group._cluster import Cluster, Clusters
 from group._core.config import Batching, Config
 from group._core.events import (
@@ -20,6 +18,8 @@ from group._core.events import (
 )
 from group._core.keys import ALL
 from group._core.meta import Meta
+from group._coroutines.aio import Aio
+from group._coroutines.cluster import ClusterAio
 from group._errors import (
     AlreadyStartedError,
     CondemnedError,
@@ -44,11 +44,11 @@ from group._errors import (
 )
 from group._group import Group, get
 from group._keeper import child_spec
-from group._nomad import NomadSupervisor
+from group._nomads.nomad import NomadSupervisor
 from group._reasons import RegistryConflict
-from group._scope import Scope
-from group._scope_calls import CallbackHandle, Handle
-from group._scope_reads import ScopeSnapshot
+from group._scopes.calls import CallbackHandle, Handle
+from group._scopes.reads import ScopeSnapshot
+from group._scopes.scope import Scope
 from group._status import Explanation, Status
 from group._stream import EventStream
 

@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from actors import AnyRef
-from group._aio_cluster import ClusterAio
 from group._core.choosing import How, Where
 from group._core.events import Entry, Record
 from group._core.keys import ALL, Pattern
+from group._coroutines.cluster import ClusterAio
 from group._errors import StoppedError
 from group._reads import Extract, Kind
 from transport import ForkError

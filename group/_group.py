@@ -15,7 +15,6 @@ from actors import (
     at_exit,
     on_down,
 )
-from group._aio import Awaiting
 from group._attached import Attached
 from group._clock import monotonic
 from group._cluster import Cluster, Clusters
@@ -28,6 +27,7 @@ from group._core.config import (
     configured,
 )
 from group._core.keys import check_cluster, check_named_cluster
+from group._coroutines.aio import Awaiting
 from group._dispatching import Dispatching
 from group._errors import (
     NoSuchGroupError,

@@ -37,12 +37,12 @@ from group._core.requests import (
 from group._core.rows import Row
 from group._core.shard import Shard
 from group._core.tables import Tables
+from group._coroutines.helpers import Helpers
 from group._departed import Departed
 from group._desk import DirectoryDesk
 from group._effects import Effects
 from group._errors import InvalidClusterError, StoppedError
 from group._fences import Fences
-from group._helpers import Helpers
 from group._log import GroupLog
 from group._runner import Runner, countdown
 from group._store import Store, Subscription

@@ -32,7 +32,7 @@ CLOCK_FILES = {"actors/_clock.py", "transport/_clock.py", "group/_clock.py"}
 # coroutines, which must not be actors: what they call asks who the current one is.
 THREAD_FILES = {
     *("actors/_actor.py", "actors/_timers.py", "actors/_adopt.py"),
-    "group/_helpers.py",
+    "group/_coroutines/helpers.py",
     # The event loop of a test's network.
     "transport/testing/_network.py",
 }

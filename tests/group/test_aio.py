@@ -26,7 +26,7 @@ from group import (
     ShardTimeoutError,
     StoppedError,
 )
-from group._helpers import LIMIT, Helpers
+from group._coroutines.helpers import LIMIT, Helpers
 from tests.group.people import PATIENCE, AnyRef, Listener, groups, listeners, settle
 from tests.waiting import eventually
 

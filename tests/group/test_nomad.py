@@ -13,7 +13,7 @@ from actors import Actor, AnyRef, ChildError, ChildSpec, StartError, child, star
 from actors import exit as end
 from group import Group, InvalidKeyError, NomadSupervisor
 from group._core.nomads import Limit, heir, moves, spend
-from group._nomad_talk import Adopt, Travel
+from group._nomads.talk import Adopt, Travel
 from tests.group.bench import HERE, THERE, YONDER
 from tests.group.people import PATIENCE, groups, settle
 from tests.waiting import eventually

@@ -17,7 +17,7 @@ from group._core.rows import Row
 from group._core.views import Member, Members
 from group._errors import NoProcessError, NoSuchGroupError
 from group._instance import Instance
-from group._scope_names import Via
+from group._scopes.names import Via
 
 Storage = Literal["patterns", "plain"]
 

@@ -17,7 +17,7 @@ from group._core.tables import GROUPS
 from group._core.views import Members
 from group._errors import NoProcessError
 from group._group import STOP_TIMEOUT
-from group._scope_calls import (
+from group._scopes.calls import (
     Callback,
     CallbackHandle,
     Caller,
@@ -28,10 +28,10 @@ from group._scope_calls import (
     Regular,
     Told,
 )
-from group._scope_instance import PlainGroup, ScopeGroup
-from group._scope_names import Via
-from group._scope_reads import ScopeReads, ScopeSnapshot, Storage, check_storage
-from group._scope_writes import ScopeWrites
+from group._scopes.instance import PlainGroup, ScopeGroup
+from group._scopes.names import Via
+from group._scopes.reads import ScopeReads, ScopeSnapshot, Storage, check_storage
+from group._scopes.writes import ScopeWrites
 from transport import Node
 
 LOOKS = 3

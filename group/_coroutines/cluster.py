@@ -10,7 +10,7 @@ from group._core.events import Entry
 from group._core.keys import Pattern
 
 if TYPE_CHECKING:
-    from group._aio import Aio
+    from group._coroutines.aio import Aio
     from group._writes import Meta
 
 

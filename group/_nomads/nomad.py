@@ -44,7 +44,7 @@ from group._errors import (
 )
 from group._group import Group
 from group._log import log
-from group._nomad_talk import Adopt, Carries, Dropped, Travel
+from group._nomads.talk import Adopt, Carries, Dropped, Travel
 from group._reasons import RegistryConflict
 
 LOOK_AGAIN = 0.02

@@ -16,7 +16,7 @@ from group._core.scoped import Counts, JoinCounts, LeaveCounts, NotIn, TooMany
 from group._errors import NotJoinedError, ShardTimeoutError
 from group._instance import Instance
 from group._runner import Crashed
-from group._scope_reads import Storage
+from group._scopes.reads import Storage
 from group._verbs import ATTEMPTS, Verbs
 
 GivenCounts = Mapping[str, int] | Iterable[tuple[str, int]]

@@ -11,7 +11,7 @@ from group._core.shard import Shard
 from group._core.tables import Tables
 from group._group import Group
 from group._instance import Instance
-from group._scope_reads import Storage
+from group._scopes.reads import Storage
 
 
 class ScopeInstance(Instance):

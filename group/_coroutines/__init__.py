@@ -1,0 +1,1 @@
+"""The verbs that wait, for coroutines: `g.aio`."""

@@ -1,0 +1,1 @@
+"""Children that restart on another node of the group."""

@@ -1,0 +1,1 @@
+"""CPG's interface: counted joins, patterns, callbacks, snapshots, pools of N."""
