@@ -14,6 +14,7 @@ import pytest
 from group._core.keys import DEFAULT, shard_of
 from group._core.subscriptions import Subscriptions
 from group._core.tables import Tables
+from tests.crashes import OF_OURS
 from tests.injection.campaign import all_points, sample
 from tests.injection.points import SHARDS, Point
 from tests.injection.probes import Probes
@@ -38,6 +39,8 @@ def probes(caplog: pytest.LogCaptureFixture) -> Iterator[Probes]:
     "MonitorRegistry",
     "ClusterLease",
     "Operations",
+    # Points are also in what other threads of ours call.
+    *sorted(OF_OURS),
     by="PlannedError|killed|no such method|injection.points.Point",
     always=False,
 )

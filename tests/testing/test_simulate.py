@@ -183,7 +183,7 @@ def test_claims_that_are_never_settled_are_found_out(
 
     monkeypatch.setattr(simulated.SimulatedNode, "turn", deaf)
 
-    with pytest.raises(SimulationError, match="is still claimed by 2 actors"):
+    with pytest.raises(SimulationError, match=r"is still claimed by [23] actors"):
         simulate(by_level, metas=METAS)
 
 
