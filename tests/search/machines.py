@@ -1,6 +1,6 @@
 """How long state machines run, and what draws for them.
 
-`--seeds 2000 -o faulthandler_timeout=0` runs so many examples, of 50 steps, which takes
+`--seeds 2000` runs so many examples, of 50 steps, which takes
 minutes; `--seed N` replays a run.
 """
 
