@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Messages that wait for a fence: beyond this the peer has to wait too.
 HELD_BYTES = 16 << 20
 # So much is worth a write, however little time it took to gather.
-GATHER_BYTES = 64 << 10
+GATHER_BYTES = 8 << 10
 
 
 class Board(Protocol):

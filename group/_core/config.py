@@ -40,13 +40,13 @@ class Batching:
 
     Attributes:
         max_size: Writes of one shard and cluster that do not wait for more, 1 to
-            4,000, and never more than `oplog` keeps. Small batches take the
-            interpreter from the threads that write, for each write to the link.
+            4,000. Larger frames cost less for each write, and mean longer turns at the
+            peer.
         max_age: Seconds that a write waits for more, 0 to 60; it goes then as soon as
             the threads that write let another one look. With 0, none waits.
     """
 
-    max_size: int = 512
+    max_size: int = 64
     max_age: float = 0.0003
 
     def __post_init__(self) -> None:

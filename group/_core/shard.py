@@ -53,7 +53,7 @@ class Shard:
         narrator: Narrator,
         condemned: set[int],
         log_size: int = 1024,
-        batch_size: int = 512,
+        batch_size: int = 64,
     ) -> None:
         self.tables = tables
         self.narrator = narrator
