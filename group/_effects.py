@@ -20,7 +20,7 @@ from group._core.effects import (
     ToShards,
     Watch,
 )
-from group._core.requests import ActorDown, Blocked, Gathers
+from group._core.requests import ActorDown, Blocked
 from group._observed import (
     CONFLICT,
     EVENTS,
@@ -87,9 +87,7 @@ class Effects:
             replicated(self._instance, "out", message, len(tokens))
         for token in tokens:
             if not channel.send(token, body):
-                runner.held_back(Blocked(token))
-            elif channel.gathers(token):
-                runner.held_back(Gathers(token))
+                runner.blocked(Blocked(token))
 
     def say(self, tokens: tuple[int, ...], effect: Send | Cut) -> None:
         """Carry out an effect of the directory."""

@@ -124,7 +124,6 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
             instance.kind,
             router.params(),
             router,
-            gather=instance.config.batching.max_age,
             made=instance.use_channel,
         )
         self._attached.begin()

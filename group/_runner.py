@@ -343,8 +343,8 @@ class Runner:
             raise
         return answer
 
-    def held_back(self, message: object) -> None:
-        """Tell the shard, within its turn, that a link is full, or gathers."""
+    def blocked(self, message: object) -> None:
+        """Tell the shard, within its turn, that a link has filled up."""
         if self._core is not None:
             self._core.step(message, monotonic(), wall_ms())
 

@@ -41,7 +41,6 @@ class ShardActor(Actor):
             self._instance.narrator,
             store.condemned,
             self._instance.config.oplog,
-            self._instance.config.batching.max_size,
         )
         ref = self.actor_ref
         self._runner.begin(

@@ -20,8 +20,6 @@ from transport._log import Complaints
 
 Params = Mapping[str, str | int]
 _GID_BYTES = 4
-# Seconds that frames gather when more come than are worth a write each.
-GATHER = 0.0003
 # Open at one peer at the same time.
 MAX_OFFERS = 1024
 
@@ -68,8 +66,6 @@ class Channel:
         self.kind = kind
         self.params = dict(params)
         self.handler = handler
-        # Seconds; written once, before the first link.
-        self.gather = GATHER
         self._channels = channels
         self._head = gid.to_bytes(_GID_BYTES, "big")
         # Written on the I/O thread, read by all.
@@ -80,8 +76,9 @@ class Channel:
         """Queue one frame, in order. Never blocks; nothing is sent before `flush`.
 
         Returns:
-            False when the link is above its high-water mark. This one is queued all
-            the same; send no more than needed until the handler's `writable`.
+            False when the link is above its high-water mark, or gathers frames for a
+            moment. This one is queued all the same; send no more than needed until
+            the handler's `writable`.
 
         Raises:
             ValueError: The frame is over the limit of 1 MiB.
@@ -94,39 +91,22 @@ class Channel:
         if not link.outbox.put(Kind.CHANNEL, self._head + body):
             link.pump_soon()
             return False
-        return True
-
-    def gathers(self, token: int) -> bool:
-        """Tell whether a frame that came now would wait for a write anyway.
-
-        Then the sender does better to put into one frame what comes in `gather`
-        seconds. It is told `writable` when they are over, as soon as there is time
-        for it, and before a message that follows.
-        """
-        link = self.up.get(token)
-        if link is None or not link.gathering:
+        if link.gathering:
+            # What comes now would wait for a write anyway: better that the sender
+            # puts it together than that each has a frame of its own.
+            link.outbox.hold_back()
             return False
-        link.outbox.hold_back()
-        # Looked at again: else a moment that has just ended would not have seen it.
-        return link.gathering
+        return True
 
     def flush(self, tokens: Iterable[int]) -> None:
         """Write queued frames now, on this thread, as far as that is quick.
 
-        Else they gather for `gather` seconds, or until they are many.
+        Else the I/O thread writes them within a millisecond.
         """
-        quick = None
         for token in tokens:
             link = self.up.get(token)
-            if link is None:
-                continue
-            if quick is None:
-                # Asked once, however many peers there are.
-                quick = link.bucket.take()
-            if quick:
-                link.outbox.pump()
-            else:
-                link.gather(self.gather)
+            if link is not None:
+                link.pump_or_gather()
 
     def accuse(self, token: int, why: str) -> None:
         """Close the link, and hold it against the peer: it has broken the protocol.
@@ -162,12 +142,9 @@ class Channels:
         params: Params,
         handler: ChannelHandler,
         made: Callable[[Channel], None],
-        *,
-        gather: float,
     ) -> Channel:
         """Make a channel and offer it on all links, soon. Any thread."""
         channel = Channel(next(self._gids), name, kind, params, handler, self)
-        channel.gather = gather
         made(channel)
         self._loop.call(partial(self._opened, channel))
         return channel

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # Messages that wait for a fence: beyond this the peer has to wait too.
 HELD_BYTES = 16 << 20
-# So much is worth a write, however little time it took to gather.
-GATHER_BYTES = 8 << 10
+# How long frames of channels gather, when more come than are worth a write each.
+GATHER = 0.0003
 
 
 class Board(Protocol):
@@ -71,13 +71,12 @@ class Shared(NamedTuple):
 
 
 class Link:
-    """One connection. I/O thread only, but for `outbox` and what is marked so below.
+    """One connection. I/O thread only, but for `outbox`, `say`, `pump`, `pump_soon`.
 
     Attributes:
         token: Names the link at both ends; 0 until the peer is proven.
         dialled: The address we dialled; None when the peer dialled us.
         where: (host, port) of the other end.
-        gathering: Whether frames gather, to be written a moment later.
         deadline: When the handshake must be over.
     """
 
@@ -94,9 +93,9 @@ class Link:
         self._secrecy = shared.secrecy
         self._board = shared.board
         self._loop = shared.loop
-        self.bucket = shared.bucket
+        self._bucket = shared.bucket
         self._pump_due = False
-        self.gathering = False
+        self._gathering = False
         self._paused = False
         self.session = session
         self.tls: Secured | None = None
@@ -132,28 +131,32 @@ class Link:
 
     def pump(self) -> None:
         """Write on this thread while that is quick; else let frames gather."""
-        if self.bucket.take():
+        if self._bucket.take():
             self.outbox.pump()
         else:
             self.pump_soon()
 
-    def gather(self, seconds: float) -> None:
-        """Let frames gather for so long, or write what is much already.
+    def pump_or_gather(self) -> None:
+        """As `pump`, but beyond what is quick, frames gather for a moment.
 
         To wake the I/O thread for each frame costs more than all else: the two threads
         would hand the interpreter to each other with every write.
         """
-        if not seconds or self.outbox.backlog >= GATHER_BYTES:
+        if self._bucket.take():
             self.outbox.pump()
-        elif not self.gathering:
-            self.gathering = True
+        elif not self._gathering:
+            self._gathering = True
             try:
-                later = partial(self._loop.call_later, seconds, self._gathered)
-                self._loop.call(later)
+                self._loop.call(partial(self._loop.call_later, GATHER, self._gathered))
             except BaseException:
                 # Ctrl-C: who comes next must not rely on it.
-                self.gathering = False
+                self._gathering = False
                 raise
+
+    @property
+    def gathering(self) -> bool:
+        """Whether frames gather, to be written a moment later."""
+        return self._gathering
 
     def pump_soon(self) -> None:
         """Let the I/O thread write."""
@@ -209,8 +212,8 @@ class Link:
 
     def _gathered(self) -> None:
         # Cleared first: who comes later begins to gather anew.
-        self.gathering = False
-        self.outbox.gathered()
+        self._gathering = False
+        self.outbox.pump()
 
     def _pump(self) -> None:
         self._pump_due = False

@@ -7,7 +7,7 @@ from typing import Self, Unpack
 from actors import AnyRef, Cancel, Timeout, at_exit, current
 from transport import _fork as fork
 from transport import _io as io
-from transport._channels import GATHER, Channel, ChannelHandler, Params
+from transport._channels import Channel, ChannelHandler, Params
 from transport._config import Options, check, peer_address
 from transport._core.identity import NodeId
 from transport._engine import Engine
@@ -325,7 +325,6 @@ class Node:
         params: Params,
         handler: ChannelHandler,
         *,
-        gather: float = GATHER,
         made: Callable[[Channel], None] = _ignore,
     ) -> Channel:
         """Offer a named stream to all peers, now and later.
@@ -335,12 +334,10 @@ class Node:
             kind: What runs over it, one word.
             params: What a peer's handler may judge by.
             handler: Called on the I/O thread, maybe before this returns.
-            gather: Seconds that frames wait for others, in a flood.
             made: Gets the channel before the handler hears anything.
         """
         self._check_running()
-        opening = self._engine.channels.open
-        return opening(name, kind, params, handler, made, gather=gather)
+        return self._engine.channels.open(name, kind, params, handler, made)
 
     def send_message(
         self, node_id: NodeId, body: bytes, *, bounded: bool = True

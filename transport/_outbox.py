@@ -81,7 +81,6 @@ class Outbox:
         self._offset = 0
         self._stuck = False
         self._full = False
-        self._gathers = False
         self._held = False
         # Messages that may go although the channels are held back once more: they were
         # there before the channels were last told to send, so all that is older than
@@ -128,14 +127,8 @@ class Outbox:
         return True
 
     def hold_back(self) -> None:
-        """Note that a channel gathers what it has: no message may go before that."""
-        self._gathers = True
-
-    def gathered(self) -> None:
-        """The moment is over: have what the channels have gathered sent, and write."""
-        if self._gathers:
-            self._full = True
-        self.pump()
+        """Count the channels as held back: they are to be told when there is room."""
+        self._full = True
 
     def put_message(self, body: bytes, *, bounded: bool) -> bool:
         """Queue an actor message; False, and nothing queued, when over the bound.
@@ -259,10 +252,10 @@ class Outbox:
         waiting = bool(self._messages)
         if self._urgent or self._held:
             return None
-        if self._due <= 0 and (self._full or (self._gathers and waiting)):
+        if self._full and self._due <= 0:
             # Before any message: what the channels hold back is older. They are asked
             # again only when they have all answered.
-            self._full, self._gathers, self._held = False, False, True
+            self._full, self._held = False, True
             self._older = len(self._messages)
             self._writer.drained()
             return None

@@ -32,22 +32,19 @@ MAX_BATCH_AGE = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
-    """How writes gather that come faster than each is worth a frame of its own.
+    """How operations are gathered while a link is busy; an idle one never waits.
 
-    The first 16 in a millisecond are sent at once. Those that follow wait for a moment
-    for others of their shard and cluster, to go in one frame. A message to an actor
-    elsewhere does not wait with them: it takes along what was written before it.
+    The values are checked and kept, but do not steer anything yet: a busy link is
+    sent whatever has gathered, in frames that the protocol's own limits bound.
 
     Attributes:
-        max_size: Writes of one shard and cluster that do not wait for more, 1 to
-            4,000. Larger frames cost less for each write, and mean longer turns at the
-            peer.
-        max_age: Seconds that a write waits for more, 0 to 60; it goes then as soon as
-            the threads that write let another one look. With 0, none waits.
+        max_size: Operations in one batch, 1 to 4,000. Fewer means more frames,
+            more means longer turns.
+        max_age: Seconds that an operation waits at most, 0 to 60.
     """
 
     max_size: int = 64
-    max_age: float = 0.0003
+    max_age: float = 0.005
 
     def __post_init__(self) -> None:
         _check_int("batching.max_size", self.max_size, MAX_BATCH)

@@ -39,11 +39,10 @@ _Item = TypeVar("_Item", Op, Put)
 class Outbound:
     """Pumps the lanes of one shard. Only lanes that moved are looked at."""
 
-    def __init__(self, tables: Tables, turn: Turn, batch_size: int) -> None:
+    def __init__(self, tables: Tables, turn: Turn) -> None:
         self.shard = tables.shard
         self.tables = tables
         self.turn = turn
-        self.batch_size = batch_size
         self.peers: dict[int, Peer] = {}
         self._unsealed: dict[str, None] = {}
 
@@ -136,20 +135,16 @@ class Outbound:
         for token, peer in self.peers.items():
             if not peer.hello or lane.cluster not in peer.interest:
                 continue
-            position = peer.sent.get(lane.cluster)
-            if peer.blocked or (peer.gathers and not self._enough(lane, position)):
+            if peer.blocked:
                 peer.dirty[lane.cluster] = None
                 continue
+            position = peer.sent.get(lane.cluster)
             if position != lane.head:
                 together.setdefault(position, []).append(token)
                 peer.sent[lane.cluster] = lane.head
                 peer.dirty.pop(lane.cluster, None)
         for position, tokens in together.items():
             self._send(lane, position, tuple(tokens))
-
-    def _enough(self, lane: Lane, position: int | None) -> bool:
-        """Tell whether so much waits that no more is to be put into the same frame."""
-        return position is not None and lane.head - position >= self.batch_size
 
     def pump(self, peer: Peer, *, forced: bool = False) -> None:
         """Send a peer all that it lacks, if its link has room or we must."""

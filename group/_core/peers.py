@@ -20,7 +20,6 @@ class Peer:
         "cids",
         "dirty",
         "fences",
-        "gathers",
         "heard",
         "hello",
         "highest",
@@ -49,7 +48,6 @@ class Peer:
         self.behind = False
         self.synced = False
         self.blocked = False
-        self.gathers = False
         self.cids: dict[int, str] = {}
         self.interest: dict[str, int] = {}
         self.sent: dict[str, int | None] = {}

@@ -175,14 +175,8 @@ class Blocked(_Request, frozen=True):
     token: int
 
 
-class Gathers(_Request, frozen=True):
-    """Frames gather on the link for a moment: put into one what comes until then."""
-
-    token: int
-
-
 class Writable(_Request, frozen=True):
-    """The link has drained, or no frames gather on it any more."""
+    """The link has drained."""
 
     token: int
 

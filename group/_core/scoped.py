@@ -215,7 +215,7 @@ def _groups(lane: Lane, n: int) -> list[str]:
 
 
 # A link that is full is heard of before the effects of a turn are carried out.
-_KEEPING_REDO = (ask.Rebuild, ask.Blocked, ask.Gathers)
+_KEEPING_REDO = (ask.Rebuild, ask.Blocked)
 
 
 class ScopeShard(Shard):

@@ -42,7 +42,6 @@ class Shard:
         condemned: Actors of this node that have lost a conflict and are being
             stopped; shared by the shards of a group.
         log_size: Operations kept for each lane.
-        batch_size: Operations of a lane that are sent at once although frames gather.
     """
 
     local_class: ClassVar[type[Local]] = Local
@@ -53,13 +52,12 @@ class Shard:
         narrator: Narrator,
         condemned: set[int],
         log_size: int = 1024,
-        batch_size: int = 64,
     ) -> None:
         self.tables = tables
         self.narrator = narrator
         self.log_size = log_size
         self.turn = Turn()
-        self.outbound = Outbound(tables, self.turn, min(batch_size, log_size))
+        self.outbound = Outbound(tables, self.turn)
         self.following = Following(tables, self.turn)
         self.sessions = Sessions(self.outbound, self.following, self.turn)
         self.retiring = Retiring(tables, condemned, self.turn)
@@ -165,7 +163,6 @@ class Shard:
             ask.LinkDown: self._link_down,
             ask.PeerDown: self._peer_down,
             ask.Blocked: self._blocked,
-            ask.Gathers: self._gathers,
             ask.Writable: self._writable,
             ask.Frame: self._frame,
         }
@@ -263,16 +260,10 @@ class Shard:
         if peer is not None:
             peer.blocked = True
 
-    def _gathers(self, message: ask.Gathers) -> None:
-        peer = self.sessions.linked.get(message.token)
-        if peer is not None:
-            peer.gathers = True
-
     def _writable(self, message: ask.Writable) -> None:
         peer = self.sessions.linked.get(message.token)
         if peer is not None:
             peer.blocked = False
-            peer.gathers = False
             self.outbound.pump(peer)
 
     # Frames

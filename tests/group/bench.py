@@ -61,11 +61,10 @@ class Bench:
         place: tuple[int, int] = (0, 1),
         rank: Rank = constant_rank,
         log_size: int = 4,
-        batch_size: int = 64,
         clusters: Iterable[str] = ("",),
     ) -> None:
         self.node = node
-        self.log_size, self.batch_size = log_size, batch_size
+        self.log_size = log_size
         self.views: dict[str, View] = {}
         self.condemned: set[int] = set()
         self.tables = Tables(node, place, self.views, rank)
@@ -76,8 +75,7 @@ class Bench:
             self.do(ask.OpenCluster(cluster, cid, cid + 1))
 
     def new_shard(self) -> Shard:
-        sizes = self.log_size, self.batch_size
-        return Shard(self.tables, narrator(), self.condemned, *sizes)
+        return Shard(self.tables, narrator(), self.condemned, self.log_size)
 
     def do(self, message: object) -> object:
         """Run a turn; return the answer."""

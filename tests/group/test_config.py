@@ -61,7 +61,7 @@ def test_no_options_give_the_defaults() -> None:
     assert config == Config(name="app")
     assert (config.shards, config.log, config.oplog) == (8, "info", 1024)
     assert (config.conflict_rank, config.extract_meta) == (None, None)
-    assert config.batching == Batching(max_size=64, max_age=0.0003)
+    assert config.batching == Batching(max_size=64, max_age=0.005)
     assert config.rank_id == BUILT_IN_RANK_ID
 
 

@@ -184,58 +184,6 @@ class TestFullLinks:
         assert isinstance(ops, wire.Ops)
         assert (ops.first, len(ops.ops)) == (1, 2)
 
-    @staticmethod
-    def sizes(bench: Bench) -> list[int]:
-        """How many operations are in each frame of the last turn."""
-        sent = bench.sent(1)
-        return [len(each.ops) for each in sent if isinstance(each, wire.Ops)]
-
-    def test_what_gathers_is_sent_together_when_the_moment_is_over(self) -> None:
-        bench = Bench()
-        bench.link(1)
-        bench.do(ask.Gathers(1))
-        bench.register("a", 1)
-        bench.register("b", 2)
-        assert bench.sent(1) == []
-
-        bench.do(ask.Writable(1))
-
-        assert self.sizes(bench) == [2]
-        bench.register("c", 3)
-        assert self.sizes(bench) == [1]
-
-    def test_what_gathers_is_sent_when_it_is_a_batch(self) -> None:
-        bench = Bench(log_size=100, batch_size=3)
-        bench.link(1)
-        bench.do(ask.Gathers(1))
-        sizes = []
-        for number in range(7):
-            bench.register(f"key-{number}", 1)
-            sizes.append(self.sizes(bench))
-
-        assert sizes == [[], [], [3], [], [], [3], []]
-
-    def test_a_link_that_is_full_is_sent_no_batch(self) -> None:
-        bench = Bench(log_size=100, batch_size=1)
-        bench.link(1)
-        bench.do(ask.Gathers(1))
-        bench.do(ask.Blocked(1))
-
-        bench.register("a", 1)
-
-        assert bench.sent(1) == []
-
-    def test_no_more_gathers_than_the_log_holds(self) -> None:
-        """Else a snapshot of the whole lane would be sent in place of it."""
-        bench = Bench(log_size=4, batch_size=64)
-        bench.link(1)
-        bench.do(ask.Gathers(1))
-        for number in range(4):
-            bench.register(f"key-{number}", 1)
-
-        (ops,) = bench.sent(1)
-        assert isinstance(ops, wire.Ops)
-
     def test_a_link_that_is_gone_neither_fills_nor_drains(self) -> None:
         bench = Bench()
 

@@ -31,7 +31,7 @@ NOWHERE: Known = (0, None)
 # Turns of these change no row and no position, and most turns are of these: they are
 # checked now and then, the others always.
 QUIET = {
-    *(ask.Tick, ask.Settle, ask.Blocked, ask.Gathers, ask.Writable),
+    *(ask.Tick, ask.Settle, ask.Blocked, ask.Writable),
     *(wire.Beat, wire.HeadsQuery, wire.Heads, wire.Need, wire.Hello),
     *(wire.Ask, wire.Fence, wire.Fenced),
 }

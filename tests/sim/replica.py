@@ -268,12 +268,10 @@ class Replica:
                 self._fill(token)
 
     def _fill(self, token: int) -> None:
-        """The link is full, or gathers: every shard hears of it, sooner or later."""
+        """The link is full for a while: every shard hears of it, sooner or later."""
         self.host.count("links_filled")
-        # One link in four gathers; by its token, so that histories stay as they are.
-        held = ask.Blocked if token % 4 else ask.Gathers
         for index in range(SHARDS):
-            self.post(index, held(token), inline=False)
+            self.post(index, ask.Blocked(token), inline=False)
         at = self.world.now + self.world.random.random() * 0.5
         self.world.at(at, self.host.when_running, self.post_all, ask.Writable(token))
 

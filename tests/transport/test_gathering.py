@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -10,9 +9,9 @@ from tests.conftest import Eventually
 from tests.transport.strangers import SECRET
 from tests.transport.test_channels import Recorder, opened
 from transport import Node
-from transport._channels import GATHER, Channel
 from transport._io import Loop
-from transport._link import GATHER_BYTES, Link
+from transport._link import GATHER, Link
+from transport._outbox import INLINE_A_MILLISECOND
 
 
 @pytest.fixture
@@ -66,26 +65,16 @@ def test_a_call_of_another_thread_does_not_wait_for_a_later_one(loop: Loop) -> N
     assert took < 5.0
 
 
-@pytest.fixture
-def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The sizes of all writes from now on, in one millisecond that does not end."""
-    sizes: list[int] = []
+def test_a_flood_is_written_in_few_pieces_and_whole(
+    eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[int] = []
     write = Link.write
 
     def counted(link: Link, data: memoryview) -> int:
-        sizes.append(len(data))
+        writes.append(len(data))
         return write(link, data)
 
-    monkeypatch.setattr("transport._clock.millisecond", lambda: 1)
-    monkeypatch.setattr(Link, "write", counted)
-    return sizes
-
-
-@contextmanager
-def linked(
-    eventually: Eventually, gather: float = GATHER
-) -> Iterator[tuple[Channel, int, Recorder]]:
-    """A channel to send on, its link, and what hears at the other end."""
     here, there = Recorder(), Recorder()
     with (
         # No sign of life comes meanwhile, and takes the frames along.
@@ -94,17 +83,14 @@ def linked(
             "b", cookie=SECRET, join=a.address, heartbeat=60.0, lease=200.0
         ) as b,
     ):
-        channel = a.open_channel("app", "group", {}, here, gather=gather)
+        channel = opened(a, here)
         opened(b, there)
         eventually(lambda: here.up and there.up)
-        yield channel, here.up["b"], there
+        # One window for all, as on a fast machine.
+        monkeypatch.setattr("transport._clock.millisecond", lambda: 1)
+        monkeypatch.setattr(Link, "write", counted)
+        token = here.up["b"]
 
-
-def test_a_flood_is_written_in_few_pieces_and_whole(
-    eventually: Eventually, writes: list[int]
-) -> None:
-    with linked(eventually) as (channel, token, there):
-        del writes[:]
         for burst in range(1, 4):
             for number in range(500):
                 channel.send(token, b"%d" % number)
@@ -118,58 +104,4 @@ def test_a_flood_is_written_in_few_pieces_and_whole(
 
     assert there.frames == [b"%d" % n for n in range(500)] * 3
     print(f"{len(writes)} writes of {sum(writes)} bytes")
-    assert len(writes) < 300
-
-
-def test_what_gathers_is_written_when_it_is_much(
-    eventually: Eventually, writes: list[int]
-) -> None:
-    with linked(eventually, gather=60.0) as (channel, token, there):
-        exhaust(channel)
-        del writes[:]
-        few, many = bytes(GATHER_BYTES // 4), bytes(GATHER_BYTES)
-        for body in (few, few, many):
-            assert not writes, "too early"
-            channel.send(token, body)
-            channel.flush([token])
-
-        eventually(lambda: there.frames[-1:] == [many])
-        assert len(writes) == 1
-
-
-def test_a_channel_that_will_not_wait_has_each_frame_written(
-    eventually: Eventually, writes: list[int]
-) -> None:
-    with linked(eventually, gather=0.0) as (channel, token, there):
-        exhaust(channel)
-        del writes[:]
-        for number in range(50):
-            channel.send(token, b"%d" % number)
-            channel.flush([token])
-            assert not channel.gathers(token)
-
-        assert len(writes) == 50
-        eventually(lambda: len(there.frames) == 50)
-
-
-def test_a_channel_that_gathers_is_told_when_the_moment_is_over(
-    eventually: Eventually, writes: list[int]
-) -> None:
-    with linked(eventually, gather=0.2) as (channel, token, there):
-        exhaust(channel)
-        assert not channel.gathers(token), "nothing waits"
-        channel.send(token, b"first")
-        channel.flush([token])
-        assert channel.gathers(token)
-
-        here = channel.handler
-        assert isinstance(here, Recorder)
-        eventually(lambda: here.full and there.frames == [b"first"])
-        assert not channel.gathers(token)
-
-
-def exhaust(channel: Channel) -> None:
-    """Use up what may be written at once in this millisecond."""
-    bucket = next(iter(channel.up.values())).bucket
-    while bucket.take():
-        pass
+    assert INLINE_A_MILLISECOND < len(writes) < 300

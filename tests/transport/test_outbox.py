@@ -139,37 +139,6 @@ def test_a_channel_above_the_high_water_mark_holds_messages_back(
     assert [body for _, body in pipe.frames[-2:]] == [b"held back", b"after"]
 
 
-def test_what_channels_gather_goes_before_a_message_and_not_before_its_time(
-    pipe: Pipe, outbox: Outbox
-) -> None:
-    outbox.hold_back()
-    outbox.put(Kind.CHANNEL, b"first")
-    outbox.pump()
-    assert pipe.drains == 0, "nothing waits for what has gathered"
-
-    outbox.put_message(b"after", bounded=True)
-    outbox.pump()
-
-    assert pipe.drains == 1
-    outbox.put(Kind.CHANNEL, b"gathered")
-    outbox.release()
-    assert [body for _, body in pipe.frames] == [b"first", b"gathered", b"after"]
-
-
-def test_channels_are_told_once_that_the_moment_is_over(
-    pipe: Pipe, outbox: Outbox
-) -> None:
-    outbox.gathered()
-    assert pipe.drains == 0, "nobody has held anything back"
-
-    outbox.hold_back()
-    outbox.gathered()
-    outbox.release()
-    outbox.gathered()
-
-    assert pipe.drains == 1
-
-
 def test_a_broken_socket_is_reported_once_and_refuses_messages(
     pipe: Pipe, outbox: Outbox
 ) -> None:
