@@ -95,7 +95,7 @@ def test_a_flood_of_writes_does_not_starve_messages(two: tuple[Group, Group]) ->
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(40):
+        for _ in range(200):
             assert reader.ask("reader", timeout=5)
     finally:
         enough.set()
