@@ -9,8 +9,10 @@ from itertools import count
 from tests.transport.wires import node_id
 from transport._core import effects as fx
 from transport._core import messages as msg
+from transport._core.gossip import REMIND_EVERY
 from transport._core.identity import NodeId
 from transport._core.mesh import Mesh, Settings, State
+from transport._core.routes import FORGET_AFTER
 
 NAMES = ("n0", "n1", "n2", "n3")
 FAULTS = 30.0
@@ -26,6 +28,8 @@ class Wire:
         self.ends = (dialler, answerer)
         self.closed_by: set[str] = set()
         self.cut = False
+        # When the last byte of each end arrives: none overtakes another.
+        self.arrival = {dialler.node.name: 0.0, answerer.node.name: 0.0}
 
     def other(self, life: "Life") -> "Life":
         return self.ends[1] if life is self.ends[0] else self.ends[0]
@@ -127,12 +131,18 @@ class World:
             act()
         self.now = until
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, *seeds: str) -> None:
         number = self.count("lives")
         life = self.lives[name] = Life(self, name, number)
-        seeds = self.rng.sample(NAMES, 2)
-        for seed in seeds:
+        for seed in seeds or self.seeds(name):
             life.tell(msg.Join(f"127.0.0.1:{int(seed[1:]) + 1}"))
+
+    def seeds(self, name: str) -> list[str]:
+        # Two others of four: whoever forgot whom, the seeds join all of them. With its
+        # own name among the two, lives could end as two pairs, each whole by itself.
+        seeds = self.rng.sample([other for other in NAMES if other != name], 2)
+        own = [name] if self.rng.random() < 0.5 else []
+        return seeds + own
 
     def count(self, what: str) -> int:
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -209,8 +219,13 @@ class World:
     def say(self, life: Life, token: int, message: msg.Message | None) -> None:
         wire = self.wires[token]
         other = wire.other(life)
-        if not self.blocks(life, other) and not wire.cut:
-            self.after(self.latency(), lambda: self.hear(wire, other, message))
+        if wire.cut:
+            return
+        if not self.blocks(life, other):
+            self.carry(wire, life, lambda: self.hear(wire, other, message))
+        elif token in life.wires:
+            # It is sent again until it is through, or the connection is given up.
+            self.after(0.5, lambda: self.say(life, token, message))
 
     def hear(self, wire: Wire, life: Life, message: msg.Message | None) -> None:
         if wire.token in life.wires and life.alive:
@@ -230,7 +245,14 @@ class World:
         if self.blocks(closer, other):
             self.after(0.5, lambda: self.eof(wire, closer))
         else:
-            self.after(self.latency(), lambda: self.lost(wire, other))
+            self.carry(wire, closer, lambda: self.lost(wire, other))
+
+    def carry(self, wire: Wire, sender: Life, act: Callable[[], None]) -> None:
+        """Let something arrive at the other end, behind all that was sent before."""
+        name = sender.node.name
+        when = max(self.now + self.latency(), wire.arrival[name])
+        wire.arrival[name] = when
+        self.after(when - self.now, act)
 
     def lost(self, wire: Wire, life: Life) -> None:
         if life.wires.pop(wire.token, None) is not None:
@@ -312,3 +334,37 @@ def test_whatever_happened_all_end_up_linked_once(seeds: Sequence[int]) -> None:
     likely = {"race", "already_linked"} if len(seeds) >= 50 else set()
     rare = {"name_in_use"} if len(seeds) >= 1000 else set()
     assert likely | rare <= total.keys()
+
+
+def test_two_that_could_not_meet_for_long_are_brought_together_by_a_third() -> None:
+    world = World(1)
+    for name in ("n0", "n1", "n2"):
+        world.start(name, "n1")
+    world.run(5.0)
+    n0, n2 = world.lives["n0"], world.lives["n2"]
+    assert n2.node in n0.up
+
+    world.blocked = {("n0", "n2"), ("n2", "n0")}
+    world.run(5.0 + 2 * FORGET_AFTER)
+    assert n2.node not in n0.up
+    world.blocked.clear()
+    world.run(world.now + REMIND_EVERY + CALM)
+
+    assert n2.node in n0.up
+    assert n0.node in n2.up
+
+
+def test_a_third_does_not_bring_together_who_disconnected() -> None:
+    world = World(1)
+    for name in ("n0", "n1", "n2"):
+        world.start(name, "n1")
+    world.run(5.0)
+    n0, n2 = world.lives["n0"], world.lives["n2"]
+
+    n0.tell(msg.Disconnect("n2"))
+    world.run(5.0 + 2 * FORGET_AFTER)
+    assert n2.node not in n0.up
+    n0.tell(msg.Join(n2.address))
+    world.run(world.now + CALM)
+
+    assert n2.node in n0.up

@@ -10,7 +10,7 @@ ends alike. A live name is never stolen; a dead one is free when its link is gon
 
 from collections.abc import Callable
 
-from transport._core import effects, messages
+from transport._core import effects, gossip, messages
 from transport._core.addresses import diallable
 from transport._core.effects import Effect
 from transport._core.identity import NodeId
@@ -21,6 +21,7 @@ from transport._core.routes import Route, Routes
 __all__ = ["Mesh", "Peer", "Settings", "State"]
 
 _REMEMBER_DOWN = 600.0
+_PARTED = "disconnected"
 
 
 class Mesh:
@@ -35,6 +36,7 @@ class Mesh:
         self._linked: dict[int, Peer] = {}
         self._last_tick = now
         self._next_beat = now + settings.heartbeat
+        self._next_reminder = now + gossip.REMIND_EVERY
         self._ever_linked = False
         self._name_refused_at: float | None = None
         self._stopped = False
@@ -246,7 +248,7 @@ class Mesh:
         peer.address, peer.hidden = message.address, message.hidden
         peer.lease = max(self._settings.lease, message.lease)
         peer.heard_at, peer.probe_ends = now, None
-        peer.dialled_here = dialled_here
+        peer.dialled_here, peer.parted = dialled_here, False
         self._linked[token] = peer
         self._ever_linked = True
         if not peer.hidden:
@@ -256,19 +258,7 @@ class Mesh:
         if came:
             # Behind the link: who hears of a node may speak to it at once.
             self._out.append(effects.PeerUp(node, message.hidden))
-        self._gossip(peer)
-
-    def _gossip(self, newcomer: Peer) -> None:
-        hints = [_hint(peer) for peer in self._linked.values() if peer is not newcomer]
-        known = tuple(hint for hint in hints if hint is not None)
-        if known and newcomer.token is not None and not newcomer.hidden:
-            self._out.append(effects.SendPeers(newcomer.token, known))
-        news = _hint(newcomer)
-        if news is None:
-            return
-        for token, peer in self._linked.items():
-            if peer is not newcomer and not peer.hidden:
-                self._out.append(effects.SendPeers(token, (news,)))
+        self._out.extend(gossip.introduce(peer, self._linked.values()))
 
     def _unlink(self, peer: Peer, reason: str, now: float) -> int:
         assert peer.token is not None
@@ -307,20 +297,24 @@ class Mesh:
             return
         self._drop(peer, message.text, now)
         self._routes.forget(peer.node.name, peer.address, configured=False)
+        peer.parted = message.text == _PARTED
         self._down(peer, message.text, now)
 
     def _on_peers(self, message: messages.GotPeers, now: float) -> None:
         if self._settings.hidden or message.token not in self._linked:
             return
         for name, address in message.hints:
-            if name != self._settings.me.name and diallable(address):
+            peer = self._peers.get(name)
+            parted = peer is not None and peer.parted
+            if name != self._settings.me.name and diallable(address) and not parted:
                 self._routes.learn(name, address, now)
 
     def _on_disconnect(self, message: messages.Disconnect, now: float) -> None:
         peer = self._peers.get(message.name)
         if peer is not None:
             self._routes.forget(message.name, peer.address, configured=True)
-            self._leave(peer, "disconnected", now)
+            self._leave(peer, _PARTED, now)
+            peer.parted = True
 
     def _on_stop(self, message: messages.Stop, now: float) -> None:
         self._stopped = True
@@ -345,6 +339,9 @@ class Mesh:
         if now >= self._next_beat:
             self._next_beat = now + self._settings.heartbeat
             self._out.extend(effects.Beat(token) for token in self._linked)
+        if now >= self._next_reminder:
+            self._next_reminder = now + gossip.REMIND_EVERY
+            self._out.extend(gossip.remind(self._linked.values()))
 
     def _credit(self, late: float) -> None:
         """After a pause nobody is judged: what we did not hear says nothing."""
@@ -367,7 +364,7 @@ class Mesh:
     def _forgettable(self, peer: Peer, now: float) -> bool:
         if peer.hidden:
             return not peer.barred(peer.node, now)
-        return now - peer.since > _REMEMBER_DOWN
+        return not peer.parted and now - peer.since > _REMEMBER_DOWN
 
     def _judge_linked(self, peer: Peer, now: float) -> None:
         if now - peer.heard_at > peer.lease:
@@ -381,10 +378,3 @@ def _in_use(holder: NodeId) -> str:
         f"a live node named {holder.name!r} already exists "
         f"(incarnation {holder.incarnation.hex()[:8]}). Give this one another name="
     )
-
-
-def _hint(peer: Peer) -> tuple[str, str] | None:
-    """Return where a peer may be dialled by others, unless it hides."""
-    if peer.hidden or not peer.address:
-        return None
-    return peer.node.name, peer.address

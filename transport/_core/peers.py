@@ -32,8 +32,10 @@ class Settings:
 class Peer:
     """One life of another node. Written by the mesh alone.
 
-    `token` is None unlinked. `lease` is the longer of the two: they differ only where
-    one end hides, and who only looks need not know what the others have agreed on.
+    `token` is None unlinked. `parted` says that one of the two disconnected the other,
+    so that what third nodes tell is no reason to dial it. `lease` is the longer of the
+    two: they differ only where one end hides, and who only looks need not know what the
+    others have agreed on.
     """
 
     node: NodeId
@@ -45,6 +47,7 @@ class Peer:
     token: int | None = None
     last_token: int = 0
     dialled_here: bool = False
+    parted: bool = False
     heard_at: float = 0.0
     grace_ends: float = 0.0
     probe_ends: float | None = None
