@@ -14,6 +14,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 # Histories per simulator test when nothing is said: about a second of work.
 DEFAULT_SEEDS = 50
+# In pytest's cache: what each test drew last.
+USED_SEEDS = "pykka-group/seeds"
 
 
 class Predicate(Protocol[T_co]):
@@ -107,7 +109,15 @@ def seeds(request: pytest.FixtureRequest) -> Sequence[int]:
 
 def _first_seed(request: pytest.FixtureRequest) -> int:
     given: int | None = request.config.getoption("--seed")
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)
+    used: dict[str, int] = {} if cache is None else cache.get(USED_SEEDS, {})
+    drawn = f"{request.node.nodeid} {request.fixturename}"
+    if given is None and request.config.getoption("--last-failed", default=False):
+        # What failed is not passed by better luck.
+        given = used.get(drawn)
     first = random.SystemRandom().getrandbits(31) if given is None else given
+    if cache is not None:
+        cache.set(USED_SEEDS, used | {drawn: first})
     # Captured, so shown only when the test fails.
     print(f"seed={first}  replay: pytest '{request.node.nodeid}' --seed {first}")
     return first
