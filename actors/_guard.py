@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from actors._log import log
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     Handler = Callable[
         [type[BaseException] | None, BaseException | None, TracebackType | None], object
     ]
+
+
+def _is_ctrl_c(error: BaseException) -> bool:
+    return isinstance(error, KeyboardInterrupt) and current_thread() is main_thread()
 
 
 class Contained(AbstractContextManager[None]):
@@ -42,7 +47,11 @@ class Contained(AbstractContextManager[None]):
 
 
 class Caught(AbstractContextManager[None]):
-    """Hands whatever is raised inside to a function and goes on."""
+    """Hands whatever is raised inside to a function and goes on.
+
+    But not Ctrl-C: what it interrupts in the main thread did not fail, and whoever
+    pressed it wants the program to end.
+    """
 
     __slots__ = ("_handle",)
 
@@ -55,7 +64,7 @@ class Caught(AbstractContextManager[None]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        if error is None:
+        if error is None or _is_ctrl_c(error):
             return False
         self._handle(kind, error, traceback)
         return True

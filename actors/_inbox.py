@@ -82,6 +82,12 @@ class Inbox:
             return envelope
         return self._after_nudge(envelope, timeout)
 
+    def give_back(self, envelope: Mail) -> None:
+        """Let an envelope that the reader got be the next one again."""
+        self._overtaken.appendleft(envelope)
+        if self.closed:
+            self.refuse_all()
+
     def _overtakes(self) -> Mail:
         if self._orders:
             return self._orders.popleft()

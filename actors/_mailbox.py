@@ -122,7 +122,12 @@ class Mailbox(Actor):
                 envelope = self.actor_inbox.get(left)
             except Empty:
                 raise Timeout(f"no message within {timeout} seconds") from None
-            message = envelope.message
+            try:
+                message = envelope.message
+            except BaseException:
+                # Ctrl-C while it was decoded: it is still the next one.
+                self.actor_inbox.give_back(envelope)
+                raise
             if type(message) not in OWN:
                 if envelope.reply_to is not None:
                     self._answer(envelope.reply_to, None)

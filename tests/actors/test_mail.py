@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, NoReturn
 
 import pykka
 import pytest
@@ -132,6 +132,40 @@ def test_a_mailbox_takes_messages_from_elsewhere() -> None:
         assert isinstance(me.receive(timeout=5), DecodeFailed)
         with pytest.raises(ModuleNotFoundError):
             reply.get(timeout=5)
+
+
+def test_ctrl_c_while_a_message_is_decoded_is_heard_and_the_message_kept() -> None:
+    pressed = iter([KeyboardInterrupt()])
+
+    def interrupted() -> str:
+        for error in pressed:
+            raise error
+        return "hello"
+
+    with mailbox() as me:
+        inject(me.ref, interrupted, None)
+        me.ref.tell("behind it")
+
+        with pytest.raises(KeyboardInterrupt):
+            me.receive(timeout=5)
+
+        assert [me.receive(timeout=5), me.receive(timeout=5)] == ["hello", "behind it"]
+
+
+def test_who_asked_is_told_that_a_mailbox_ended_with_the_question_unread() -> None:
+    reply: Future[object] = Future()
+
+    def interrupted() -> NoReturn:
+        me.ref.stop()
+        raise KeyboardInterrupt
+
+    with mailbox() as me:
+        inject(me.ref, interrupted, reply)
+        with pytest.raises(KeyboardInterrupt):
+            me.receive(timeout=5)
+
+    with pytest.raises(ActorDeadError):
+        reply.get(timeout=5)
 
 
 class Far(ForeignRef[Any]):
