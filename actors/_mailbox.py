@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from queue import Empty
-from threading import get_ident
+from threading import current_thread, get_ident, main_thread
 from typing import TYPE_CHECKING, ClassVar, NoReturn, Self, TypeVar
 
 import pykka
 from pykka import ActorDeadError
 
 from actors._actor import OWN, Actor
-from actors._clock import monotonic
+from actors._clock import LOOK_UP, monotonic
 from actors._current import enter
 from actors._end import end
 from actors._errors import ActorError, Timeout
@@ -61,6 +61,8 @@ class Mailbox(Actor):
         super().__init__()
         self._name = name
         self._before: Cell | None = None
+        # Seconds for which its thread sleeps at most; None has no limit.
+        self._longest: float | None = None
 
     @classmethod
     def start(cls, *args: Answer, **kwargs: Answer) -> NoReturn:
@@ -87,6 +89,7 @@ class Mailbox(Actor):
                 end(self._actor_ref, "normal")
                 raise
         self._cell.ident = get_ident()
+        self._longest = LOOK_UP if current_thread() is main_thread() else None
         self._cell.started = True
         self._before = enter(self._cell)
         return self
@@ -118,9 +121,13 @@ class Mailbox(Actor):
         deadline = None if timeout is None else monotonic() + timeout
         while not self.actor_stopped.is_set():
             left = None if deadline is None else max(0.0, deadline - monotonic())
+            if self._longest is not None and (left is None or left > self._longest):
+                left = self._longest
             try:
                 envelope = self.actor_inbox.get(left)
             except Empty:
+                if deadline is None or monotonic() < deadline:
+                    continue
                 raise Timeout(f"no message within {timeout} seconds") from None
             try:
                 message = envelope.message

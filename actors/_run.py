@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 import pykka
 
+from actors._clock import LOOK_UP
 from actors._life import Life, begin_life
 from actors._log import log
 from actors._restart import orderly
@@ -75,7 +76,7 @@ def _serve(root: ChildSpec | Startable | AnyRef) -> bool:
             return False
         life.await_up(spec)
         life.watch(lambda: news.put("the root has ended"))
-        why = news.get()
+        why = _await(news)
     log.info("stopping", actor=life.ref, why=why)
     if life.ended:
         gave_up = isinstance(life.ref, OverseerRef) and life.ref.gave_up
@@ -88,6 +89,13 @@ def _stop(life: Life, spec: ChildSpec) -> None:
     life.order_stop(spec.shutdown)
     life.await_end()
     log.info("stopped", actor=life.ref, reason=life.reason)
+
+
+def _await(news: SimpleQueue[str]) -> str:
+    """Wait for what comes first, and miss no signal."""
+    while True:
+        with suppress(Empty):
+            return news.get(timeout=LOOK_UP)
 
 
 def _signalled(news: SimpleQueue[str], number: int, _frame: FrameType | None) -> None:

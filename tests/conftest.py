@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
 
@@ -50,6 +51,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=15.0,
         help="faults on real processes (default: 15)",
     )
+
+
+def pytest_configure() -> None:
+    # A shell that starts a program in the background lets it ignore Ctrl-C, and so
+    # would the programs in which tests press it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,7 @@ from types import FrameType
 
 from group._cli.look import looking
 from group._cli.paper import Paper
-from group._cli.service import token_of
+from group._cli.service import await_news, token_of
 from group._dashboard.page import Dashboard
 from group._dashboard.reach import HiddenReach
 from transport import NodeOptions
@@ -22,10 +22,10 @@ def show_dashboard(options: Namespace, paper: Paper) -> int:
         ConfigError: An address or the token cannot be used.
         ListenError: The page's address cannot be had.
     """
-    stopped: SimpleQueue[int] = SimpleQueue()
+    stopped: SimpleQueue[str] = SimpleQueue()
 
     def signalled(number: int, _frame: FrameType | None) -> None:
-        stopped.put(number)
+        stopped.put(signal.Signals(number).name)
 
     http: NodeOptions = {"http": options.http, "http_token": token_of(options)}
     with looking(options, http) as look, ExitStack() as stack:
@@ -42,5 +42,5 @@ def show_dashboard(options: Namespace, paper: Paper) -> int:
             paper.data({"url": url, "group": group, "node": look.target})
         else:
             paper.line(f"{group} seen from {look.target}: {url}  (Ctrl-C ends it)")
-        stopped.get()
+        await_news(stopped)
     return 0

@@ -7,10 +7,10 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from actors import (
@@ -37,6 +37,8 @@ Factory = Callable[[Group], object]
 # A node runs the group some milliseconds after its link is up; on a busy machine it may
 # take longer, and those that do not run it are looked at for as long as they are there.
 LOOK_AGAIN, SELDOM = 0.05, 1.0
+# Seconds after which a signal that has woken nobody is seen.
+LOOK_UP = 1.0
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -77,7 +79,7 @@ def serve(options: Namespace, paper: Paper) -> int:
             **({} if node.http_url is None else {"http": node.http_url}),
         )
         announcer = Announcer.start(group, paper)
-        why = news.get()
+        why = await_news(news)
         deadline.begin(options.stop_timeout)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         # First, so that the last line is the one that says why.
@@ -210,6 +212,13 @@ def _log_to_stderr(level: str) -> None:
     logging.basicConfig(level=number, format=LOG_FORMAT)
     # What the group logs is its own setting, which `groupctl log-level` changes.
     logging.getLogger("group").setLevel(logging.INFO)
+
+
+def await_news(news: SimpleQueue[str]) -> str:
+    """Wait for what comes first, and miss no signal; see `actors.run`."""
+    while True:
+        with suppress(Empty):
+            return news.get(timeout=LOOK_UP)
 
 
 def _signalled(news: SimpleQueue[str], number: int, _frame: FrameType | None) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from actors import Actor, StartError, Supervisor, child, run
+from actors._clock import LOOK_UP
 from tests.actors.crew import Failing, Log, Worker, worker
+from tests.unwoken import seen_after
 from tests.waiting import eventually
 
 
@@ -209,3 +211,33 @@ def test_a_supervisor_that_nobody_stops_is_stopped_when_the_program_ends() -> No
         *("up a", "up b", "done", "down b", "down a", "")
     ]
     assert done.stderr == ""
+
+
+WAITING = """
+try:
+    from actors import mailbox
+    with mailbox() as me:
+        me.receive({timeout})
+except KeyboardInterrupt:
+    print("done")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        ("SIGTERM", SCRIPT),
+        ("SIGINT", WAITING.format(timeout="")),
+        ("SIGINT", WAITING.format(timeout="60")),
+    ],
+    ids=["run", "mailbox", "mailbox-with-a-timeout"],
+)
+def test_a_signal_that_wakes_nobody_is_seen_all_the_same(
+    name: str, script: str
+) -> None:
+    took, lines = seen_after(name, script)
+
+    print(f"seen after {took:.2f} s, within {LOOK_UP:g}")
+    assert lines[-1] == "done"
+    assert took < 5 * LOOK_UP

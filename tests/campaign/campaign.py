@@ -207,6 +207,9 @@ class Campaign:
         others = [each.gate.address for each in self._hosts.values() if each != host]
         self.tally.lives += 1
         join = rng.sample(others, rng.randint(1, len(others)))
+        if any(fault.kind == "die" for fault in self.faults):
+            # Whoever is to be found must not be known to the dead alone.
+            join = others
         await host.start(rng.getrandbits(31), rng.choice(SKEWS), join)
 
     async def _stop(self, life: Life) -> None:

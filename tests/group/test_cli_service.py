@@ -15,6 +15,7 @@ from group._cli.options import grammar
 from group._cli.paper import Paper
 from group._cli.service import Announcer, serve
 from tests.group.people import PATIENCE, await_meeting
+from tests.unwoken import seen_after
 from tests.waiting import eventually
 from transport import Node
 
@@ -115,3 +116,15 @@ def test_a_peer_that_takes_its_time_to_run_the_group_is_announced(
         slow.stop()
         eventually(lambda: "- slow is gone: stopped; 1 node" in out.getvalue(), 5)
         announcer.stop()
+
+
+@pytest.mark.slow
+def test_a_signal_that_wakes_nobody_is_seen_all_the_same() -> None:
+    words = ["start", "--name", "s", "--log", "off"]
+    script = f"from group._cli.commands import main; main({words})"
+
+    took, lines = seen_after("SIGTERM", script)
+
+    print(f"stopped after {took:.2f} s, seen within {service.LOOK_UP:g}")
+    assert lines[-1] == "s stops: SIGTERM"
+    assert took < 5 * (service.LOOK_UP + 1.0)
