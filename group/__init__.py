@@ -42,15 +42,15 @@ from group._errors import (
     StoppedError,
     StreamClosedError,
 )
+from group._events.stream import EventStream
 from group._group import Group, get
 from group._keeper import child_spec
+from group._looking.status import Explanation, Status
 from group._nomads.nomad import NomadSupervisor
 from group._reasons import RegistryConflict
 from group._scopes.calls import CallbackHandle, Handle
 from group._scopes.reads import ScopeSnapshot
 from group._scopes.scope import Scope
-from group._status import Explanation, Status
-from group._stream import EventStream
 
 __all__ = [
     "ALL",

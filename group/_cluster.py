@@ -13,13 +13,13 @@ from group._core.events import Entry, Record
 from group._core.keys import ALL, Pattern
 from group._coroutines.cluster import ClusterAio
 from group._errors import StoppedError
-from group._reads import Extract, Kind
+from group._verbs.reads import Extract, Kind
 from transport import ForkError
 
 if TYPE_CHECKING:
+    from group._events.stream import EventStream
     from group._group import Group
-    from group._stream import EventStream
-    from group._writes import Meta
+    from group._verbs.writes import Meta
 
 
 class Cluster:

@@ -15,7 +15,6 @@ from actors import (
     at_exit,
     on_down,
 )
-from group._attached import Attached
 from group._clock import monotonic
 from group._cluster import Cluster, Clusters
 from group._core.arguments import check_timeout, check_ttl
@@ -28,19 +27,20 @@ from group._core.config import (
 )
 from group._core.keys import check_cluster, check_named_cluster
 from group._coroutines.aio import Awaiting
-from group._dispatching import Dispatching
 from group._errors import (
     NoSuchGroupError,
     ShardTimeoutError,
     StoppedError,
 )
 from group._instance import Instance
-from group._operating import Operating
-from group._picking import Picking
-from group._router import Router
+from group._looking.attached import Attached
 from group._running import refuse_event_loop, running
-from group._tree import GroupSupervisor, start_tree, stop_tree
-from group._watching import Watching
+from group._tree.router import Router
+from group._tree.tree import GroupSupervisor, start_tree, stop_tree
+from group._verbs.dispatching import Dispatching
+from group._verbs.operating import Operating
+from group._verbs.picking import Picking
+from group._verbs.watching import Watching
 from transport import Node
 
 STOP_TIMEOUT = 5.0

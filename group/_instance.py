@@ -38,16 +38,16 @@ from group._core.rows import Row
 from group._core.shard import Shard
 from group._core.tables import Tables
 from group._coroutines.helpers import Helpers
-from group._departed import Departed
-from group._desk import DirectoryDesk
-from group._effects import Effects
 from group._errors import InvalidClusterError, StoppedError
-from group._fences import Fences
+from group._events.stream import EventStream
+from group._events.subscribers import ActorSubscriber, Subscriber
 from group._log import GroupLog
-from group._runner import Runner, countdown
-from group._store import Store, Subscription
-from group._stream import EventStream
-from group._subscribers import ActorSubscriber, Subscriber
+from group._looking.departed import Departed
+from group._tree.desk import DirectoryDesk
+from group._tree.effects import Effects
+from group._tree.fences import Fences
+from group._tree.runner import Runner, countdown
+from group._tree.store import Store, Subscription
 from transport import Channel, ForkError, Node, NodeId
 
 LEASES_CHANGED = "leases changed"

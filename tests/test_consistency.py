@@ -190,7 +190,7 @@ def test_one_claim_stays(
     last.
     """
     if same_moment:
-        monkeypatch.setattr("group._runner.wall_ms", lambda: 1_700_000_000_000)
+        monkeypatch.setattr("group._tree.runner.wall_ms", lambda: 1_700_000_000_000)
     with (
         strangers(log=False, conflict_rank=Weight()) as (ga, gb),
         listeners(2) as (one, other),
@@ -241,7 +241,7 @@ def test_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     clocks say, as long as they differ by less than a minute.
     """
     wall = [1_700_000_050_000]
-    monkeypatch.setattr("group._runner.wall_ms", lambda: wall[0])
+    monkeypatch.setattr("group._tree.runner.wall_ms", lambda: wall[0])
     with groups("a", "b") as (ga, gb), listeners(2) as (older, newer):
         ga.register("k", actor=older)
         settle(ga)

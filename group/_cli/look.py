@@ -14,7 +14,7 @@ from group._cli.options import DEFAULT_GROUP
 from group._cli.progress import Progress
 from group._cli.service import take_cookie_from, trust
 from group._clock import monotonic
-from group._ops import ops_name
+from group._looking.ops import ops_name
 from transport import JoinTimeoutError, Node, NodeDownError, NodeOptions
 
 # A start without peers returns after a second, or sooner when all have refused.

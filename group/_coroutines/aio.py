@@ -15,10 +15,10 @@ from group._core.events import Entry, Event
 from group._core.keys import Pattern, check_cluster, check_key
 from group._core.requests import Subscribe, Unsubscribe
 from group._errors import ShardTimeoutError
+from group._events.subscribers import Subscriber
 from group._instance import LOOK_AGAIN, Instance
-from group._subscribers import Subscriber
-from group._verbs import Verbs
-from group._watching import (
+from group._verbs.shared import Verbs
+from group._verbs.watching import (
     REQUEST_TIMEOUT,
     ask_for_fence,
     concerned,
@@ -29,7 +29,7 @@ from group._watching import (
 if TYPE_CHECKING:
     from group._cluster import Cluster, Clusters
     from group._group import Group
-    from group._writes import Meta
+    from group._verbs.writes import Meta
 
 STOP_TIMEOUT = 5.0
 

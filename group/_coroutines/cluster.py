@@ -11,7 +11,7 @@ from group._core.keys import Pattern
 
 if TYPE_CHECKING:
     from group._coroutines.aio import Aio
-    from group._writes import Meta
+    from group._verbs.writes import Meta
 
 
 class ClusterAio:

@@ -12,7 +12,6 @@ from typing import Self
 import msgspec
 
 from actors import is_ref
-from group._answers import Answer
 from group._dashboard.feed import feed
 from group._dashboard.reach import (
     HiddenReach,
@@ -22,6 +21,7 @@ from group._dashboard.reach import (
     ask,
     asked,
 )
+from group._looking.answers import Answer
 from group._version import VERSION
 from transport import Node, Request, Response
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Protocol, cast
 
 from actors import ActorDeadError, AnyRef, Timeout, whereis
-from group._answers import Answer
 from group._clock import monotonic
-from group._ops import ops_name
+from group._looking.answers import Answer
+from group._looking.ops import ops_name
 from group._running import running
 from transport import ConfigError, JoinTimeoutError, Node, State
 

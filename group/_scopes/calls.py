@@ -18,8 +18,8 @@ from group._core.keys import ALL, DEFAULT
 from group._core.occurrences import Runs, difference, runs_in
 from group._core.requests import Subscribe
 from group._errors import StoppedError
+from group._events.subscribers import Subscriber
 from group._instance import Instance
-from group._subscribers import Subscriber
 
 Callback = Callable[[str, AnyRef, object], object]
 """Called with the name of the group, the actor, and why."""

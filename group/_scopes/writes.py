@@ -15,9 +15,9 @@ from group._core.requests import EXPIRED, Done, Expired
 from group._core.scoped import Counts, JoinCounts, LeaveCounts, NotIn, TooMany
 from group._errors import NotJoinedError, ShardTimeoutError
 from group._instance import Instance
-from group._runner import Crashed
 from group._scopes.reads import Storage
-from group._verbs import ATTEMPTS, Verbs
+from group._tree.runner import Crashed
+from group._verbs.shared import ATTEMPTS, Verbs
 
 GivenCounts = Mapping[str, int] | Iterable[tuple[str, int]]
 """How often which group; a group that comes twice in pairs counts for both."""

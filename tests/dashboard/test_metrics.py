@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from group import ALL, Group
-from group._observed import REPLICATE
-from group._recorder import MAX_CLASSES, Recorder
+from group._looking.observed import REPLICATE
+from group._looking.recorder import MAX_CLASSES, Recorder
 from tests.group.people import PATIENCE, await_meeting, listeners, settle
 from tests.http.visitor import visit
 from tests.waiting import eventually

@@ -32,7 +32,7 @@ def test_a_wall_clock_that_jumps_moves_no_lease_and_no_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wall = [1_700_000_000_000]
-    monkeypatch.setattr("group._runner.wall_ms", lambda: wall[0])
+    monkeypatch.setattr("group._tree.runner.wall_ms", lambda: wall[0])
     stamps = []
     with (
         groups("a", "b", shards=1) as (ga, gb),

@@ -11,7 +11,7 @@ import pytest
 
 from group import Group
 from group.__main__ import main
-from group._ops import ops_name
+from group._looking.ops import ops_name
 from tests.group.people import listeners
 from tests.transport.strangers import SECRET, frozen
 from tests.transport.test_tls import files

@@ -15,7 +15,7 @@ from group import (
     NotConnectedError,
 )
 from group._core.effects import Effect
-from group._desk import DirectoryDesk
+from group._tree.desk import DirectoryDesk
 from tests.group.people import (
     PATIENCE,
     end_leases,

@@ -8,7 +8,7 @@ import pytest
 
 from actors import AnyRef, Down, Mailbox, Timeout, is_ref, mailbox, monitor, tree
 from group import Group, InvalidKeyError
-from group._ops import MOST_RELAYS, ops_name
+from group._looking.ops import MOST_RELAYS, ops_name
 from tests.group.people import Listener
 from tests.transport.strangers import SECRET
 from tests.waiting import eventually

@@ -11,7 +11,7 @@ import pytest
 
 from actors import Actor, Timeout, mailbox
 from group import Group, NotJoinedError, NotRegisteredError, StoppedError
-from group._tree import GroupSupervisor, Shards
+from group._tree.tree import GroupSupervisor, Shards
 from tests.group.people import PATIENCE, groups, listeners, settle
 from tests.waiting import eventually
 

@@ -8,7 +8,7 @@ import pytest
 from actors import kill, whereis
 from group import Group, NotConnectedError
 from group._core.requests import SealCluster, UnsealCluster
-from group._leases import ClusterLease, Sealed
+from group._tree.leases import ClusterLease, Sealed
 from tests.group.people import PATIENCE, AnyRef, end_leases, listeners, together
 from tests.waiting import eventually
 

@@ -22,8 +22,8 @@ from group._core.narrate import Narrator
 from group._core.shard import Shard
 from group._core.tables import Tables
 from group._core.views import View
-from group._stream import EventStream
-from group._subscribers import ActorSubscriber, StreamSubscriber, Subscriber
+from group._events.stream import EventStream
+from group._events.subscribers import ActorSubscriber, StreamSubscriber, Subscriber
 from tests.group.bench import FOREVER, HERE
 from tests.search.machines import Amount, live
 from tests.search.node import entry

@@ -8,7 +8,7 @@ import pytest
 
 from actors import Mailbox, kill, mailbox, whereis
 from group import ALL, Event, Group, Lagged, StoppedError
-from group._watching import REQUEST_TIMEOUT
+from group._verbs.watching import REQUEST_TIMEOUT
 from tests.group.people import (
     PATIENCE,
     AnyRef,

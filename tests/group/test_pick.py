@@ -17,7 +17,7 @@ from group import (
     StoppedError,
 )
 from group._core.choosing import How, Where
-from group._runner import Runner
+from group._tree.runner import Runner
 from tests.group.people import AnyRef, Listener, groups, listeners, settle
 
 KEY = "workers"

@@ -8,7 +8,7 @@ from actors import NodeDown, mailbox
 from group import Event, Group
 from group._core import messages as wire
 from group._core.messages import Need
-from group._router import Router
+from group._tree.router import Router
 from tests.group.people import (
     PATIENCE,
     AnyRef,

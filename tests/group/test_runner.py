@@ -29,8 +29,8 @@ from group._core.rows import Row
 from group._core.shard import Shard
 from group._core.tables import Tables
 from group._core.views import View
-from group._desk import DirectoryDesk
-from group._runner import Crashed, Runner, countdown
+from group._tree.desk import DirectoryDesk
+from group._tree.runner import Crashed, Runner, countdown
 from tests.group.people import PATIENCE, AnyRef, together
 from transport import NodeId
 

@@ -15,7 +15,7 @@ from group import (
     ScopeSnapshot,
 )
 from group._core.choosing import How
-from group._runner import Runner
+from group._tree.runner import Runner
 from tests.group.people import PATIENCE, end_of, listeners, together
 from tests.group.scopes import scopes, settle
 from tests.waiting import eventually

@@ -14,7 +14,7 @@ from group._core.local import Local
 from group._core.outbound import Outbound
 from group._core.shard import Shard
 from group._core.tables import Tables
-from group._effects import Effects
+from group._tree.effects import Effects
 from tests.group.people import (
     PATIENCE,
     AnyRef,

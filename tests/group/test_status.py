@@ -5,7 +5,7 @@ import json
 import pytest
 
 from group._core.meta import Meta
-from group._status import (
+from group._looking.status import (
     ClaimRow,
     ClusterRow,
     Explanation,

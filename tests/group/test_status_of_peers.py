@@ -9,8 +9,8 @@ from group import Group
 from group._core.keys import DEFAULT
 from group._core.lanes import Inbound
 from group._core.rows import Row
-from group._departed import FORGET_AFTER, MOST, Departed, Gone
-from group._status import NodeRow
+from group._looking.departed import FORGET_AFTER, MOST, Departed, Gone
+from group._looking.status import NodeRow
 from tests.group.people import listeners
 from tests.transport.strangers import SECRET, warnings
 from tests.waiting import eventually
@@ -189,7 +189,7 @@ def gone(name: str, at: float) -> Gone:
 
 def test_who_is_gone_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 5000.0
-    monkeypatch.setattr("group._departed.monotonic", lambda: now)
+    monkeypatch.setattr("group._looking.departed.monotonic", lambda: now)
     departed = Departed()
     departed.note(gone("b", now))
     departed.note(gone("a", now + 100))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from actors import Timeout
 from group._core.events import Event, EventType, Lagged
 from group._errors import StreamClosedError
-from group._stream import EventStream
+from group._events.stream import EventStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

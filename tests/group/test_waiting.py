@@ -17,7 +17,7 @@ from group import (
     ShardTimeoutError,
     StoppedError,
 )
-from group._runner import Runner
+from group._tree.runner import Runner
 from tests.group.people import (
     PATIENCE,
     AnyRef,

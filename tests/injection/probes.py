@@ -26,11 +26,11 @@ from group._core.shard import Shard
 from group._core.subscriptions import Subscriptions
 from group._core.tables import Tables
 from group._core.views import Members, PrefixIndex
-from group._desk import DirectoryDesk
-from group._effects import Effects
-from group._leases import ClusterLease
-from group._monitors import MonitorRegistry
-from group._runner import Runner
+from group._events.monitors import MonitorRegistry
+from group._tree.desk import DirectoryDesk
+from group._tree.effects import Effects
+from group._tree.leases import ClusterLease
+from group._tree.runner import Runner
 from tests.injection.points import How, Point
 
 Method = Callable[..., Any]

@@ -12,9 +12,9 @@ from actors import AnyRef, kill, mailbox, whereis
 from group import Group
 from group._core.directory import Directory
 from group._core.requests import Disconnect, SealCluster
+from group._events.monitors import Add, MonitorRegistry
 from group._instance import LEASES_CHANGED
-from group._monitors import Add, MonitorRegistry
-from group._shard import ShardActor
+from group._tree.shard import ShardActor
 from tests.group.people import PATIENCE, listeners, told
 from tests.injection.checks import branches
 from tests.injection.probes import PlannedError

@@ -8,7 +8,7 @@ from group._core.directory import Directory
 from group._core.effects import Cut, Effect, Reply, Send, ToShards
 from group._core.keys import DEFAULT
 from group._core.requests import Rebuild
-from group._runner import Runner
+from group._tree.runner import Runner
 
 
 class World(Protocol):

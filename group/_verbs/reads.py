@@ -12,7 +12,7 @@ from group._core.keys import DEFAULT, check_cluster, check_key, is_prefix
 from group._core.rows import Row
 from group._core.tables import GROUPS, REGISTRY
 from group._core.views import View
-from group._verbs import Verbs
+from group._verbs.shared import Verbs
 
 Extract = Callable[[Mapping[str, object]], object]
 Kind = Literal["registered", "member"]

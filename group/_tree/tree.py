@@ -11,11 +11,11 @@ Group.Supervisor            rest_for_one
 
 from actors import Actor, ChildSpec, DeadlockError, Supervisor, SupervisorRef, child
 from group._core.keys import DEFAULT
+from group._events.monitors import MonitorRegistry
 from group._instance import Instance
-from group._leases import ClusterLease
-from group._monitors import MonitorRegistry
-from group._ops import Operations
-from group._shard import ShardActor
+from group._looking.ops import Operations
+from group._tree.leases import ClusterLease
+from group._tree.shard import ShardActor
 
 # A poisoned message must not take the group down at once, a broken one must.
 START_TIMEOUT = 5.0

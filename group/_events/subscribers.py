@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from actors import ActorDeadError, AnyRef, inject
 from group._core.events import Event, Events, Lagged
-from group._stream import EventStream
+from group._events.stream import EventStream
 
 
 class Subscriber(ABC):

@@ -11,7 +11,7 @@ from group._core.events import Entry
 from group._core.keys import check_cluster, check_key
 from group._core.tables import GROUPS, REGISTRY
 from group._core.views import View
-from group._operating import Operating
+from group._verbs.operating import Operating
 from group._words import short
 
 MAX_ROWS = 200

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from actors import AnyRef, Down
-from group._answers import Answer, strange
-from group._browse import Browsing, wanted_of
-from group._feeds import FLUSH, Feeds, feed_options
 from group._instance import Instance
+from group._looking.answers import Answer, strange
+from group._looking.browse import Browsing, wanted_of
+from group._looking.feeds import FLUSH, Feeds, feed_options
 from transport import NodeLost, NodeUp
 
 

@@ -17,12 +17,12 @@ from actors import (
     register_name,
     tell_after,
 )
-from group._answers import Answer, Answers, strange
 from group._clock import monotonic
 from group._errors import GroupError
 from group._instance import Instance
-from group._onlookers import Onlookers
-from group._relay import Relay
+from group._looking.answers import Answer, Answers, strange
+from group._looking.onlookers import Onlookers
+from group._looking.relay import Relay
 
 MOST_RELAYS = 32
 VITALS = ("vitals", None, None)

@@ -21,7 +21,7 @@ from group._core.effects import (
     Watch,
 )
 from group._core.requests import ActorDown, Blocked
-from group._observed import (
+from group._looking.observed import (
     CONFLICT,
     EVENTS,
     REPLICATE,
@@ -32,9 +32,9 @@ from group._observed import (
 from group._reasons import RegistryConflict
 
 if TYPE_CHECKING:
+    from group._events.subscribers import Subscriber
     from group._instance import Instance
-    from group._runner import Runner
-    from group._subscribers import Subscriber
+    from group._tree.runner import Runner
 
 
 class Effects:

@@ -5,9 +5,7 @@ from group._clock import monotonic, wall_ms
 from group._core.config import check_log_level
 from group._core.keys import check_cluster, check_key, matches, shard_of
 from group._core.rows import Row
-from group._counting import count, rows_of
-from group._reads import Reads
-from group._status import (
+from group._looking.status import (
     ClaimRow,
     ClusterRow,
     Explanation,
@@ -15,7 +13,9 @@ from group._status import (
     ShardRow,
     Status,
 )
-from group._status import State as StateWord
+from group._looking.status import State as StateWord
+from group._verbs.counting import count, rows_of
+from group._verbs.reads import Reads
 from group._version import VERSION
 from group._words import duration
 from transport import NodeId, State, Trouble

@@ -2,7 +2,7 @@
 
 from actors import AnyRef, hooks
 from group._core.keys import check_cluster, check_key
-from group._reads import Reads
+from group._verbs.reads import Reads
 
 DISPATCH = hooks.hook("group.dispatch")
 

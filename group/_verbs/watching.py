@@ -30,15 +30,15 @@ from group._core.keys import (
 )
 from group._core.requests import DONE, Settle, Subscribe, Unsubscribe
 from group._errors import KeyTakenError, ShardTimeoutError
+from group._events.monitors import Add, Remove
+from group._events.stream import EventStream
+from group._events.subscribers import StreamSubscriber, Subscriber
 from group._instance import LOOK_AGAIN
-from group._monitors import Add, Remove
-from group._reads import Reads
-from group._runner import Runner
 from group._running import in_event_loop
-from group._stream import EventStream
-from group._subscribers import StreamSubscriber, Subscriber
-from group._verbs import ATTEMPTS
-from group._writes import Writes
+from group._tree.runner import Runner
+from group._verbs.reads import Reads
+from group._verbs.shared import ATTEMPTS
+from group._verbs.writes import Writes
 
 REQUEST_TIMEOUT = 5.0
 """Seconds within which monitors and streams are set up."""

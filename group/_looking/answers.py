@@ -14,8 +14,8 @@ from group._core.config import LogLevel
 from group._core.events import Entry, Event
 from group._errors import InvalidKeyError
 from group._instance import Instance
-from group._operating import Operating
-from group._status import plain
+from group._looking.status import plain
+from group._verbs.operating import Operating
 from transport import Node
 
 Answer: TypeAlias = tuple[Literal["found", "nothing", "wrong"], str, object]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors import Cancel
 from group._dashboard.page import Dashboard
 from group._instance import Instance
-from group._numbers import Numbers, of_messages
+from group._looking.numbers import Numbers, of_messages
 
 
 class Attached:

@@ -35,7 +35,7 @@ from group._errors import (
     ShardTimeoutError,
 )
 from group._instance import Instance
-from group._runner import Crashed, Runner
+from group._tree.runner import Crashed, Runner
 from transport import NotLocalError as TransportNotLocalError
 
 Write = Register | Unregister | Join | Leave

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Self
 
 from actors import Actor, ActorDeadError, ActorRef, AnyRef, Down, monitor, on_down
-from group._answers import row_of_event
 from group._core.events import Events, Lagged
 from group._core.keys import ALL, Pattern, check_cluster, check_pattern
 from group._core.requests import Subscribe, Unsubscribe
+from group._events.subscribers import ActorSubscriber
 from group._instance import Instance
-from group._subscribers import ActorSubscriber
+from group._looking.answers import row_of_event
 
 
 class Relay(Actor):

@@ -9,11 +9,11 @@ from group._clock import monotonic
 from group._core import messages as wire
 from group._core.messages import OF_CATALOGUE, MessageError
 from group._core.requests import Frame, LinkDown, LinkUp, PeerDown, Writable
-from group._counting import count, rows_of
-from group._departed import Gone
 from group._instance import Instance
-from group._observed import REPLICATE, replicated
-from group._runner import countdown
+from group._looking.departed import Gone
+from group._looking.observed import REPLICATE, replicated
+from group._tree.runner import countdown
+from group._verbs.counting import count, rows_of
 from transport import NodeId, ProtocolError
 
 

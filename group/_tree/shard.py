@@ -12,7 +12,7 @@ from actors import Actor, ActorError, deliver, register_name, tell_after, wherei
 from group._core.requests import Tick
 from group._core.shard import Shard
 from group._instance import Instance
-from group._observed import SHARD_CRASH, crashed
+from group._looking.observed import SHARD_CRASH, crashed
 
 _WAKE = "wake"
 _TICK = "tick"

@@ -7,9 +7,9 @@ import msgspec
 from actors import Actor, AnyRef, deliver, on_down, register_name
 from group._core.keys import Pattern
 from group._core.requests import Subscribe, Unsubscribe
+from group._events.subscribers import ActorSubscriber
 from group._instance import Instance
-from group._store import Monitor
-from group._subscribers import ActorSubscriber
+from group._tree.store import Monitor
 
 
 class Add(msgspec.Struct, frozen=True):

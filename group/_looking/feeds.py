@@ -26,9 +26,9 @@ from group._core.events import Event, Lagged
 from group._core.keys import ALL, check_cluster, check_pattern
 from group._core.requests import Subscribe, Unsubscribe
 from group._errors import GroupError, StreamClosedError
+from group._events.stream import EventStream
+from group._events.subscribers import StreamSubscriber
 from group._instance import Instance
-from group._stream import EventStream
-from group._subscribers import StreamSubscriber
 from group._words import short
 from transport import NodeLost, NodeUp
 

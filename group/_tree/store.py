@@ -9,7 +9,7 @@ from group._core.directory import Directory
 from group._core.keys import DEFAULT, Pattern
 from group._core.tables import Tables
 from group._core.views import View
-from group._subscribers import ActorSubscriber
+from group._events.subscribers import ActorSubscriber
 from transport import NodeId
 
 Subscription = tuple[str, Pattern]

@@ -8,7 +8,7 @@ from group._core import meta as metas
 from group._core.arguments import check_timeout
 from group._core.keys import DEFAULT, check_cluster, check_write_key
 from group._core.requests import Join, Leave, Register, Unregister
-from group._verbs import Verbs
+from group._verbs.shared import Verbs
 
 Meta = Mapping[str, object] | None
 

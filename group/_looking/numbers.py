@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from group._instance import Instance
-from group._recorder import recorder
+from group._looking.recorder import recorder
 from transport import Metric, Sample, State, bounded
 
 # Programs may make a cluster for each game that is played.

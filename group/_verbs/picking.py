@@ -7,7 +7,7 @@ from group._core.choosing import How, Where, check_wish, choose
 from group._core.events import Entry
 from group._core.keys import check_key
 from group._errors import NoProcessError, NoSuchGroupError
-from group._reads import Reads
+from group._verbs.reads import Reads
 
 
 class Picking(Reads):

@@ -1,0 +1,1 @@
+"""What people who look in are told: groupctl, dashboards, metrics, hooks."""
