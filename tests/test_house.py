@@ -22,11 +22,11 @@ PACKAGES = ("actors", "transport", "group")
 DOORS = (*PACKAGES, "transport.testing", "group.testing")
 
 SOCKET_FILES = {
-    "transport/_io.py",
+    "transport/_links/io.py",
     # What stands between the nodes of a test.
     *("transport/testing/_flow.py", "transport/testing/_gate.py"),
 }
-PYKKA_FILES = re.compile(r"actors/\w+\.py|transport/_ref\.py")
+PYKKA_FILES = re.compile(r"actors/(_\w+/)?\w+\.py|transport/_remote/ref\.py")
 CLOCK_FILES = {"actors/_clock.py", "transport/_clock.py", "group/_clock.py"}
 # Actors, the timer thread, those who wait for plain actors, and those who wait for
 # coroutines, which must not be actors: what they call asks who the current one is.
@@ -36,7 +36,7 @@ THREAD_FILES = {
     # The event loop of a test's network.
     "transport/testing/_network.py",
 }
-UNPICKLE_FILE = "transport/_objects.py"
+UNPICKLE_FILE = "transport/_remote/objects.py"
 
 # What a pure file may not import: each is an input that must be an argument.
 IMPURE = {
@@ -281,7 +281,7 @@ def test_a_page_names_only_what_exists(page: str) -> None:
     "file",
     [
         "transport/_core/control.py",
-        "transport/_headers.py",
+        "transport/_remote/headers.py",
         "group/_core/messages.py",
     ],
 )

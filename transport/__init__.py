@@ -1,7 +1,5 @@
 """Links between nodes, and actors that are reached over them."""
 
-from transport._channels import Channel, ChannelHandler
-from transport._codec import DecodeError
 from transport._config import Join
 from transport._core.errors import (
     AuthError,
@@ -27,13 +25,15 @@ from transport._errors import (
 from transport._http.metric import Metric, Sample, bounded
 from transport._http.pages import Pages, Request, Response
 from transport._http.prometheus import Collector
+from transport._links.channels import Channel, ChannelHandler
+from transport._links.progress import Peer
+from transport._links.tls import TLS
+from transport._links.troubles import Trouble
 from transport._node import Node
 from transport._options import NodeOptions
-from transport._progress import Peer
-from transport._ref import RemoteActorRef
-from transport._sender import LinkFullError
-from transport._tls import TLS
-from transport._troubles import Trouble
+from transport._remote.codec import DecodeError
+from transport._remote.ref import RemoteActorRef
+from transport._remote.sender import LinkFullError
 from transport._watchers import NodeLost, NodeUp
 
 __all__ = [

@@ -13,7 +13,7 @@ from transport._core import addresses
 from transport._core.identity import valid_name
 from transport._errors import ConfigError
 from transport._http.where import Where, check_http
-from transport._tls import TLS, Secrecy
+from transport._links.tls import TLS, Secrecy
 
 LOOPBACK = "127.0.0.1:0"
 Join = str | Iterable[str]

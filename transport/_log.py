@@ -7,7 +7,7 @@ from typing import Protocol, cast
 import structlog
 
 from transport import _clock as clock
-from transport._troubles import Troubles
+from transport._links.troubles import Troubles
 
 # The same complaint about the same peer is made once in this time.
 QUIET = 60.0

@@ -6,11 +6,8 @@ from typing import Self, Unpack
 
 from actors import AnyRef, Cancel, Timeout, at_exit, current
 from transport import _fork as fork
-from transport import _io as io
-from transport._channels import Channel, ChannelHandler, Params
 from transport._config import Options, check, peer_address
 from transport._core.identity import NodeId
-from transport._engine import Engine
 from transport._errors import (
     ConfigError,
     ForkError,
@@ -21,11 +18,14 @@ from transport._errors import (
 from transport._event_loop import refuse_event_loop
 from transport._http.pages import Pages
 from transport._http.prometheus import Collector
+from transport._links import io
+from transport._links.channels import Channel, ChannelHandler, Params
+from transport._links.engine import Engine
+from transport._links.progress import Peer, Progress
+from transport._links.troubles import Trouble
 from transport._options import NodeOptions, check_names
-from transport._progress import Peer, Progress
-from transport._ref import RemoteActorRef
-from transport._traffic import ActorTraffic
-from transport._troubles import Trouble
+from transport._remote.ref import RemoteActorRef
+from transport._remote.traffic import ActorTraffic
 from transport._watchers import NodeWatchers
 
 # How long a start waits for its joins when nobody asked it to.
@@ -342,7 +342,7 @@ class Node:
     def send_message(
         self, node_id: NodeId, body: bytes, *, bounded: bool = True
     ) -> bool:
-        """Queue one actor message; see `transport._links.Links`."""
+        """Queue one actor message; see `transport._links.seam.Links`."""
         link = self._engine.link_to(node_id)
         if link is None:
             return False

@@ -7,7 +7,7 @@ from typing import TypedDict
 from transport._config import Join
 from transport._cookie import Cookie
 from transport._errors import ConfigError
-from transport._tls import TLS
+from transport._links.tls import TLS
 
 
 class NodeOptions(TypedDict, total=False):

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from actors import Actor, ActorRef, ChildSpec, Supervisor, Timer, child, tell_after
-from transport import _io as io
-from transport import _words as words
 from transport._core import addresses, messages
-from transport._doors import Doors
-from transport._exchange import Exchange
 from transport._http.server import HttpServer, Server
+from transport._links import io, words
+from transport._links.doors import Doors
+from transport._links.exchange import Exchange
+from transport._links.switchboard import Switchboard
 from transport._log import Complaints
-from transport._switchboard import Switchboard
 
 # Before the I/O thread is busy for good, it answers whoever waits for its start.
 FIRST_MAIL = 0.005

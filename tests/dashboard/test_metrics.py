@@ -18,7 +18,7 @@ from transport import Metric, Node, NodeId, bounded
 from transport import Sample as Number
 from transport._http import prometheus
 from transport._http.metric import merged
-from transport._tally import MAX_PAIRS, Tally, cause_of
+from transport._links.tally import MAX_PAIRS, Tally, cause_of
 
 # What people put on their walls; a new one is fine, an old one must not go.
 NAMES = {

@@ -134,7 +134,7 @@ def test_a_flood_of_beats_without_a_reader_makes_no_heap(
 ) -> None:
     bound = 64 << 10
     # Reached in a second; the real one is 1 MiB.
-    monkeypatch.setattr("transport._inbound.HIGH_WATER_BYTES", bound)
+    monkeypatch.setattr("transport._links.inbound.HIGH_WATER_BYTES", bound)
     life = eventually(lambda: victim.linked_id("forger"))
     link = victim._engine.link_to(life)
     assert link is not None

@@ -7,7 +7,7 @@ from functools import partial
 from queue import SimpleQueue
 
 from transport._core.identity import NodeId, new_incarnation
-from transport._traffic import ActorTraffic
+from transport._remote.traffic import ActorTraffic
 
 _lives = itertools.count(1)
 Job = Callable[[], None]

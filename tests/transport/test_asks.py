@@ -7,7 +7,7 @@ import pytest
 
 from tests.collecting import MANY, at_each_collection
 from transport import NodeDownError, NodeId
-from transport._asks import Asks, Question
+from transport._remote.asks import Asks, Question
 
 LOST, OTHER = NodeId("lost", bytes(8)), NodeId("other", bytes(8))
 

@@ -25,15 +25,15 @@ from tests.transport.people import (
     seen_from,
     users,
 )
-from transport import _headers as headers
-from transport._blame import blame
-from transport._codec import Codec, DecodeError
 from transport._core.errors import TransportError
 from transport._core.frames import MAX_MESSAGE_BYTES
 from transport._errors import EncodeError, MessageTooLargeError
-from transport._headers import MAX_PAYLOAD_BYTES
-from transport._plain import Address
-from transport._ref import AnyRef, RemoteActorRef
+from transport._remote import headers
+from transport._remote.blame import blame
+from transport._remote.codec import Codec, DecodeError
+from transport._remote.headers import MAX_PAYLOAD_BYTES
+from transport._remote.plain import Address
+from transport._remote.ref import AnyRef, RemoteActorRef
 
 
 class NoRefs:

@@ -9,9 +9,9 @@ from tests.conftest import Eventually
 from tests.transport.strangers import SECRET
 from tests.transport.test_channels import Recorder, opened
 from transport import Node
-from transport._io import Loop
-from transport._link import GATHER, Link
-from transport._outbox import INLINE_A_MILLISECOND
+from transport._links.io import Loop
+from transport._links.link import GATHER, Link
+from transport._links.outbox import INLINE_A_MILLISECOND
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ PRELUDE = """
 import sys
 from dataclasses import dataclass
 from enum import Enum
-from transport._codec import Codec
+from transport._remote.codec import Codec
 
 codec = Codec("here", None, allow_pickle=True)
 

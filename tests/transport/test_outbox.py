@@ -8,7 +8,12 @@ import pytest
 
 from tests.conftest import Eventually
 from transport._core.frames import PART_BYTES, Kind
-from transport._outbox import HIGH_WATER_BYTES, INLINE_A_MILLISECOND, Bucket, Outbox
+from transport._links.outbox import (
+    HIGH_WATER_BYTES,
+    INLINE_A_MILLISECOND,
+    Bucket,
+    Outbox,
+)
 
 
 class Pipe:

@@ -303,7 +303,7 @@ def test_without_a_cookie_nobody_beyond_this_machine_is_met(
 ) -> None:
     with Node.start("open", insecure=True, join="192.0.2.1:9") as node:
         eventually(lambda: "for this machine only" in " ".join(warnings(caplog)))
-        monkeypatch.setattr("transport._doors.is_loopback", lambda _host: False)
+        monkeypatch.setattr("transport._links.doors.is_loopback", lambda _host: False)
         assert read_to_end(call(node)) == b""
 
     assert any("not on this machine, and no cookie" in w for w in warnings(caplog))

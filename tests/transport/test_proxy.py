@@ -8,7 +8,7 @@ import pytest
 
 from tests.transport.memory import MemoryNode
 from tests.transport.people import AnyRef, linked, seen_from, users
-from transport._proxy import RemoteAttribute, RemoteProxy
+from transport._remote.proxy import RemoteAttribute, RemoteProxy
 
 Pair = tuple[MemoryNode, MemoryNode]
 

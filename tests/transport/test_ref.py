@@ -37,12 +37,12 @@ from tests.transport.people import (
     users,
 )
 from tests.waiting import eventually
-from transport import _headers as headers
 from transport._core.errors import ProtocolError
 from transport._errors import EncodeError, NodeDownError, NotLocalError, RemoteError
-from transport._faults import Fault, describe, rebuild
-from transport._ref import Future, RemoteActorRef
-from transport._sender import LinkFullError
+from transport._remote import headers
+from transport._remote.faults import Fault, describe, rebuild
+from transport._remote.ref import Future, RemoteActorRef
+from transport._remote.sender import LinkFullError
 
 
 @pytest.fixture
@@ -428,7 +428,7 @@ def test_an_exception_that_wants_more_than_a_message_becomes_text(
         ("builtins", "type"),
         ("never_imported_here", "Error"),
         ("", ""),
-        ("transport._faults", "sys.modules"),
+        ("transport._remote.faults", "sys.modules"),
     ],
 )
 def test_an_error_record_imports_and_calls_nothing(module: str, name: str) -> None:

@@ -30,7 +30,7 @@ from tests.transport.people import (
     users,
 )
 from tests.waiting import eventually
-from transport import _headers as headers
+from transport._remote import headers
 
 Pair = tuple[MemoryNode, MemoryNode]
 

@@ -16,7 +16,7 @@ from tests.transport.strangers import SECRET, warnings
 from tests.transport.test_tls import files
 from transport import Node, NodeOptions
 from transport._core import handshake
-from transport._troubles import MAX_OF_A_KIND, Troubles
+from transport._links.troubles import MAX_OF_A_KIND, Troubles
 
 WRONG = "another cookie of thirty-two bytes!!"
 

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 
 from transport import _clock as clock
-from transport import _io
 from transport._http.pages import TEXT, Response
 from transport._http.rules import Allowed, Asked, Refused, Rules, Welcome
+from transport._links import io as _io
 
 # The head of a request, all lines together.
 MAX_HEAD_BYTES = 16 << 10

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from actors import census
-from transport import _io as io
 from transport._core.mesh import State
 from transport._http.metric import Metric, Sample, bounded, labelled
-from transport._progress import Peer
+from transport._links import io
+from transport._links.progress import Peer
 
 # Series of one metric. Peers are fewer than a mesh may have links.
 MAX_PEERS = 256

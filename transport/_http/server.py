@@ -14,7 +14,6 @@ from http import HTTPStatus
 
 from actors import Actor, AnyRef, Timeout
 from transport import _clock as clock
-from transport import _io as io
 from transport._core import addresses
 from transport._errors import ListenError
 from transport._http.conversation import Conversation, Visit
@@ -22,6 +21,7 @@ from transport._http.pages import Pages, Response
 from transport._http.probes import Probes
 from transport._http.rules import Allowed, Refused, Rules
 from transport._http.where import Where
+from transport._links import io
 from transport._log import Complaints, log
 
 MAX_VISITS = 64

@@ -6,21 +6,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from transport import _clock as clock
-from transport import _io as io
-from transport import _words as words
 from transport._config import Config, is_loopback, is_numeric
 from transport._core import addresses, control, messages
 from transport._core.errors import AuthError, ProtocolError, WireError
 from transport._core.handshake import NONCE_BYTES, Credentials
 from transport._core.identity import NodeId
 from transport._core.session import Session
-from transport._exchange import Exchange
-from transport._guesses import Guesses
-from transport._link import Board, Link, Shared
+from transport._links import io, words
+from transport._links.exchange import Exchange
+from transport._links.guesses import Guesses
+from transport._links.link import Board, Link, Shared
+from transport._links.outbox import Bucket
+from transport._links.progress import Progress
+from transport._links.tls import Secured, failure
 from transport._log import Complaints, log
-from transport._outbox import Bucket
-from transport._progress import Progress
-from transport._tls import Secured, failure
 
 MAX_PENDING = 64
 ACCEPTS_A_TURN = 64

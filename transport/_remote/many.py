@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from actors import ActorDeadError
-from transport import _headers as headers
 from transport._core.identity import NodeId
 from transport._errors import NodeDownError
-from transport._ref import AnyRef, RemoteActorRef
-from transport._sender import Sender
+from transport._remote import headers
+from transport._remote.ref import AnyRef, RemoteActorRef
+from transport._remote.sender import Sender
 
 
 class Many:

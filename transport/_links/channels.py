@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
-from transport import _io as io
 from transport._core import control
 from transport._core.errors import ProtocolError
 from transport._core.frames import MAX_BODY_BYTES, Kind
 from transport._core.identity import NodeId
-from transport._link import Held, Link
+from transport._links import io
+from transport._links.link import Held, Link
 from transport._log import Complaints
 
 Params = Mapping[str, str | int]

@@ -6,28 +6,28 @@ from threading import Event
 
 from actors import SupervisorRef, hooks, on_down
 from transport import _clock as clock
-from transport import _io as io
-from transport._channels import Channels
 from transport._config import Config
 from transport._core import addresses, messages
 from transport._core.identity import NodeId, new_incarnation
 from transport._core.mesh import Settings
-from transport._doors import Doors
 from transport._errors import ListenError
-from transport._exchange import Exchange
 from transport._http.numbers import LinkTraffic
 from transport._http.pages import Pages
 from transport._http.server import Server
 from transport._http.vital import add_vital_signs
-from transport._inbound import Inbound
-from transport._link import Link
-from transport._links import Traffic
+from transport._links import io
+from transport._links.channels import Channels
+from transport._links.doors import Doors
+from transport._links.exchange import Exchange
+from transport._links.inbound import Inbound
+from transport._links.link import Link
+from transport._links.pings import Pings
+from transport._links.progress import Peer, Progress
+from transport._links.seam import Traffic
+from transport._links.switchboard import Switchboard
+from transport._links.troubles import Trouble
 from transport._log import Complaints, log
-from transport._pings import Pings
-from transport._progress import Peer, Progress
-from transport._switchboard import Switchboard
 from transport._tree import NodeSupervisor, Parts, Poll
-from transport._troubles import Trouble
 from transport._watchers import NodeWatchers
 
 DROPPED = hooks.hook("transport.message.dropped")

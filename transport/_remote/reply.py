@@ -3,12 +3,12 @@
 import sys
 
 from actors import ActorDeadError, Cancel, Reason, on_down
-from transport import _headers as headers
 from transport._core.errors import TransportError
 from transport._core.identity import NodeId
-from transport._faults import ExcInfo, describe
-from transport._ref import AnyRef
-from transport._sender import LinkFullError, Sender
+from transport._remote import headers
+from transport._remote.faults import ExcInfo, describe
+from transport._remote.ref import AnyRef
+from transport._remote.sender import LinkFullError, Sender
 
 
 class RemoteReply:

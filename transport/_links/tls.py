@@ -10,9 +10,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from transport import _io as io
 from transport._core.errors import AuthError
 from transport._errors import ConfigError
+from transport._links import io
 
 # A record of TLS: more may wait inside although the socket is empty.
 RECORD_BYTES = 16 << 10

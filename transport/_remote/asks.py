@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from actors import Future
 from transport._core.identity import NodeId
-from transport._ref import Answer, RemoteActorRef
+from transport._remote.ref import Answer, RemoteActorRef
 
 Load = Callable[[], object]
 

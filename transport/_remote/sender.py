@@ -4,15 +4,15 @@ import threading
 from collections.abc import Callable
 
 from actors import Reason, class_name
-from transport import _headers as headers
-from transport._actors import LocalActors, RefBook
-from transport._codec import Codec, PickleRefusedError
 from transport._core.errors import TransportError
 from transport._core.identity import NodeId
 from transport._errors import NodeDownError
-from transport._links import Links
+from transport._links.seam import Links
 from transport._log import Complaints
-from transport._ref import AnyRef, Carrier, RemoteActorRef
+from transport._remote import headers
+from transport._remote.actors import LocalActors, RefBook
+from transport._remote.codec import Codec, PickleRefusedError
+from transport._remote.ref import AnyRef, Carrier, RemoteActorRef
 
 
 class LinkFullError(TransportError):

@@ -8,10 +8,10 @@ from weakref import WeakValueDictionary
 from actors import ActorRef, actor_id, class_name, on_down, whereis
 from transport._core.identity import NodeId
 from transport._errors import NotLocalError
-from transport._headers import MAX_NAME
-from transport._homes import claim, home_of
-from transport._plain import Address
-from transport._ref import AnyRef, Carrier, NamedActorRef, RemoteActorRef
+from transport._remote.headers import MAX_NAME
+from transport._remote.homes import claim, home_of
+from transport._remote.plain import Address
+from transport._remote.ref import AnyRef, Carrier, NamedActorRef, RemoteActorRef
 
 # Ended actors whose refs are kept, so that a late monitor hears the true reason.
 MAX_REMEMBERED = 4096

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from typing import Any
 
 from actors import ProxyCall, ProxyGetAttr
-from transport._ref import (
+from transport._remote.ref import (
     ActorProxy,
     Answer,
     AnyFuture,

@@ -5,9 +5,9 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from actors import Cancel, Down, MonitorRef, NodeDown, Reason, deliver, on_down
-from transport import _headers as headers
 from transport._core.identity import NodeId
-from transport._ref import AnyRef, RemoteActorRef
+from transport._remote import headers
+from transport._remote.ref import AnyRef, RemoteActorRef
 
 
 class Post(Protocol):

@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from actors import Crash, NodeDown, ProxyCall, ProxyGetAttr, ProxySetAttr
-from transport._ref import ActorRef, AnyRef
+from transport._remote.ref import ActorRef, AnyRef
 
 MAX_DEPTH = 32
 

@@ -12,7 +12,7 @@ from pykka._proxy import CallableProxy
 
 from actors import ActorDeadError, ForeignRef, MonitorRef, actor_id
 from transport._core.identity import NodeId
-from transport._homes import home_of
+from transport._remote.homes import home_of
 
 __all__ = [
     "ActorProxy",

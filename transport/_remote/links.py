@@ -8,10 +8,10 @@ from typing import NamedTuple, Protocol
 from actors import Cancel, NodeDown, Reason, actor_id, deliver_exit, on_down
 from actors import link as link_here
 from actors import unlink as unlink_here
-from transport import _headers as headers
 from transport._core.identity import NodeId
-from transport._ref import AnyRef, RemoteActorRef
-from transport._remote_monitors import Post
+from transport._remote import headers
+from transport._remote.monitors import Post
+from transport._remote.ref import AnyRef, RemoteActorRef
 
 
 class LinkPost(Post, Protocol):

@@ -4,17 +4,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from transport import _clock as clock
-from transport import _io as io
-from transport._channels import Channel, Channels
 from transport._core import addresses, control, messages
 from transport._core.errors import ProtocolError
 from transport._core.frames import Frame, Kind
-from transport._exchange import Exchange
-from transport._link import HELD_BYTES, Held, Link
-from transport._links import Traffic
+from transport._links import io
+from transport._links.channels import Channel, Channels
+from transport._links.exchange import Exchange
+from transport._links.link import HELD_BYTES, Held, Link
+from transport._links.outbox import HIGH_WATER_BYTES
+from transport._links.pings import Pings
+from transport._links.seam import Traffic
 from transport._log import Complaints
-from transport._outbox import HIGH_WATER_BYTES
-from transport._pings import Pings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

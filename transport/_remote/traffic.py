@@ -20,25 +20,25 @@ from actors import (
     inject,
     on_down,
 )
-from transport import _headers as headers
-from transport._asks import Asks, Question, RemoteFuture, StopFuture, failed
 from transport._core.errors import TransportError
 from transport._core.identity import NodeId
 from transport._errors import NodeDownError, NotLocalError
-from transport._faults import Fault, rebuild
-from transport._links import Links
-from transport._many import Many
-from transport._proxy import RemoteProxy
-from transport._ref import (
+from transport._links.seam import Links
+from transport._remote import headers
+from transport._remote.asks import Asks, Question, RemoteFuture, StopFuture, failed
+from transport._remote.faults import Fault, rebuild
+from transport._remote.links import RemoteLinks
+from transport._remote.many import Many
+from transport._remote.monitors import RemoteMonitors
+from transport._remote.proxy import RemoteProxy
+from transport._remote.ref import (
     AnyProxy,
     AnyRef,
     Future,
     RemoteActorRef,
 )
-from transport._remote_links import RemoteLinks
-from transport._remote_monitors import RemoteMonitors
-from transport._reply import RemoteReply
-from transport._sender import Sender
+from transport._remote.reply import RemoteReply
+from transport._remote.sender import Sender
 
 
 class ActorTraffic:

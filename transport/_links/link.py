@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from transport import _io as io
 from transport._core import control
 from transport._core.errors import ProtocolError
 from transport._core.frames import Kind, Parts
 from transport._core.identity import NodeId
 from transport._core.session import Event, Failed, Session
-from transport._outbox import RAW, Bucket, Outbox
-from transport._tls import Secrecy, Secured
+from transport._links import io
+from transport._links.outbox import RAW, Bucket, Outbox
+from transport._links.tls import Secrecy, Secured
 
 if TYPE_CHECKING:
-    from transport._channels import Channel
+    from transport._links.channels import Channel
 
 # Messages that wait for a fence: beyond this the peer has to wait too.
 HELD_BYTES = 16 << 20

@@ -21,10 +21,10 @@ import cloudpickle
 
 import actors
 from transport._log import log
-from transport._lookup import class_in, main_module, script_name
-from transport._plain import Refs
-from transport._proxy import RemoteAttribute, RemoteProxy, path_of, proxy_of
-from transport._ref import (
+from transport._remote.lookup import class_in, main_module, script_name
+from transport._remote.plain import Refs
+from transport._remote.proxy import RemoteAttribute, RemoteProxy, path_of, proxy_of
+from transport._remote.ref import (
     ActorProxy,
     ActorRef,
     AnyRef,

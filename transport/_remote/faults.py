@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import NamedTuple, TypeAlias
 
 from transport._errors import RemoteError
-from transport._headers import MAX_TRACEBACK
-from transport._lookup import class_in
+from transport._remote.headers import MAX_TRACEBACK
+from transport._remote.lookup import class_in
 
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
 

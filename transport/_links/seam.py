@@ -1,7 +1,7 @@
 """The seam between links and what travels over them.
 
 `Links` is what the traffic of actors needs from a node, `Traffic` what a node needs
-from it. `Node` implements the first; `transport._traffic` the second.
+from it. `Node` implements the first; `transport._remote.traffic` the second.
 """
 
 from typing import Protocol

@@ -14,14 +14,14 @@ from contextlib import suppress
 from functools import partial
 
 from actors import Crash, Reason
-from transport import _plain
-from transport._blame import blame, shown
 from transport._core.errors import TransportError
 from transport._core.frames import MAX_MESSAGE_BYTES
 from transport._errors import EncodeError, MessageTooLargeError
-from transport._headers import MAX_PAYLOAD_BYTES, MAX_REASON_BYTES, MAX_TRACEBACK
-from transport._objects import Objects
-from transport._plain import Refs
+from transport._remote import plain as _plain
+from transport._remote.blame import blame, shown
+from transport._remote.headers import MAX_PAYLOAD_BYTES, MAX_REASON_BYTES, MAX_TRACEBACK
+from transport._remote.objects import Objects
+from transport._remote.plain import Refs
 
 _PLAIN, _PICKLED = b"\x00", b"\x01"
 _MIB = 1024 * 1024

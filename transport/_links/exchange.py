@@ -6,18 +6,18 @@ from typing import Protocol
 
 from actors import hooks
 from transport import _clock as clock
-from transport._channels import Channels
 from transport._core import control, effects, messages
 from transport._core.effects import Effect
 from transport._core.identity import NodeId
 from transport._core.mesh import Mesh, Peer, Settings
 from transport._core.messages import Message
-from transport._link import Link
-from transport._links import Traffic
+from transport._links.channels import Channels
+from transport._links.link import Link
+from transport._links.progress import Progress
+from transport._links.seam import Traffic
+from transport._links.tally import Tally
+from transport._links.troubles import Troubles
 from transport._log import log
-from transport._progress import Progress
-from transport._tally import Tally
-from transport._troubles import Troubles
 
 # PEERS frames stay far below the limit of a frame.
 HINTS_A_FRAME = 512

@@ -4,18 +4,18 @@ import traceback
 from types import TracebackType
 
 from transport import _clock as clock
-from transport._channels import Channels
 from transport._core import messages
 from transport._core.errors import AuthError, ProtocolError
 from transport._core.frames import Frame
 from transport._core.identity import NodeId
 from transport._core.session import Asked, Event, Failed, Opened, Proven, Told
-from transport._doors import LONGEST, Doors
-from transport._exchange import Exchange
-from transport._inbound import Inbound
-from transport._link import Link
+from transport._links.channels import Channels
+from transport._links.doors import LONGEST, Doors
+from transport._links.exchange import Exchange
+from transport._links.inbound import Inbound
+from transport._links.link import Link
+from transport._links.tls import Secured
 from transport._log import log
-from transport._tls import Secured
 
 # A step of the wall clock, in seconds; less is the work of those who keep it right.
 JUMP_WORTH_A_WARNING = 1.0

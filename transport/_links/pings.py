@@ -6,7 +6,7 @@ from itertools import count
 from actors import Future
 from transport import _clock as clock
 from transport._core import control
-from transport._link import Link
+from transport._links.link import Link
 
 # A ping for somebody has a number above all that heartbeats use, which is a moment.
 _FIRST = 1 << 62

@@ -1,0 +1,1 @@
+"""Actors on other nodes: refs, questions, monitors and links, and their bytes."""
