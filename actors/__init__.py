@@ -5,9 +5,12 @@ from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 from actors import hooks
 from actors._actor import Actor
 from actors._census import Census, Living, census
-from actors._children import Child, Counts
 from actors._current import current
-from actors._dynamic import DynamicSupervisor
+from actors._ends.links import link, unlink
+from actors._ends.orphans import orphans
+from actors._ends.signals import deliver_exit, kill, stop_with
+from actors._ends.signals import exit_actor as exit
+from actors._ends.watch import demonitor, monitor, on_down
 from actors._errors import (
     ActorDeadError,
     ActorError,
@@ -19,12 +22,10 @@ from actors._errors import (
     Timeout,
 )
 from actors._future import Future
-from actors._links import link, unlink
 from actors._live import by_actor_id
 from actors._mail import deliver, inject
 from actors._mailbox import Mailbox, mailbox
 from actors._naming import register_name, unregister_name, whereis
-from actors._orphans import orphans
 from actors._process import at_exit
 from actors._reasons import (
     Crash,
@@ -37,16 +38,15 @@ from actors._reasons import (
 )
 from actors._ref import ActorRef, ForeignRef, actor_id, class_name, is_ref
 from actors._run import run
-from actors._signals import deliver_exit, kill, stop_with
-from actors._signals import exit_actor as exit
-from actors._spec import ChildSpec, check_childspecs, child
-from actors._supervised import await_ready, start_ready, supervised
-from actors._supervisor import Supervisor
-from actors._supervisor_ref import DynamicSupervisorRef, SupervisorRef
+from actors._supervision.children import Child, Counts
+from actors._supervision.dynamic import DynamicSupervisor
+from actors._supervision.ref import DynamicSupervisorRef, SupervisorRef
+from actors._supervision.spec import ChildSpec, check_childspecs, child
+from actors._supervision.supervised import await_ready, start_ready, supervised
+from actors._supervision.supervisor import Supervisor
+from actors._supervision.tree import Branch, Tree, tree
 from actors._timers import Timer, after, tell_after
-from actors._tree import Branch, Tree, tree
 from actors._types import AnyRef, Cancel, Reply
-from actors._watch import demonitor, monitor, on_down
 
 __all__ = [
     "Actor",

@@ -14,10 +14,10 @@ from pykka._introspection import get_attr_directly
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 from pykka.messages import _ActorStop as ActorStop
 
-from actors import _orphans as orphans
-from actors._cell import Cell, numbers
 from actors._current import enter
-from actors._end import end, leave
+from actors._ends import orphans
+from actors._ends.cell import Cell, numbers
+from actors._ends.end import end, leave
 from actors._errors import ActorError
 from actors._future import Future
 from actors._guard import Caught, Contained

@@ -14,9 +14,9 @@ import threading
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from actors import _orphans as orphans
-from actors._cell import Cell
 from actors._current import actor_of_thread
+from actors._ends import orphans
+from actors._ends.cell import Cell
 from actors._guard import Contained
 from actors._live import number_of_plain
 from actors._plain import actor_of, finish, orderly_reason

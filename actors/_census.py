@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from actors import _roster as roster
+from actors._ends.orphans import orphans
 from actors._live import live
-from actors._orphans import orphans
 from actors._ref import class_name
-from actors._tree import waiting
+from actors._supervision import roster
+from actors._supervision.tree import waiting
 
 if TYPE_CHECKING:
     from actors._types import AnyRef

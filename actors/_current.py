@@ -11,7 +11,7 @@ import pykka
 from actors._errors import NoCurrentActorError
 
 if TYPE_CHECKING:
-    from actors._cell import Cell
+    from actors._ends.cell import Cell
     from actors._types import AnyRef
 
 

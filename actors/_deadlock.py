@@ -9,7 +9,7 @@ from actors._current import current_cell
 from actors._errors import DeadlockError
 
 if TYPE_CHECKING:
-    from actors._cell import Cell
+    from actors._ends.cell import Cell
 
 
 def _name(cell: Cell) -> str:

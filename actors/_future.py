@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pykka._types import OptExcInfo
 
-    from actors._cell import Cell
+    from actors._ends.cell import Cell
 
 T = TypeVar("T")
 J = TypeVar("J")

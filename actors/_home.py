@@ -9,7 +9,7 @@ from actors._errors import ActorError
 from actors._ref import ActorRef, ForeignRef
 
 if TYPE_CHECKING:
-    from actors._cell import Cell
+    from actors._ends.cell import Cell
     from actors._types import AnyRef
 
 

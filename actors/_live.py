@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING
 
-from actors._cell import numbers
+from actors._ends.cell import numbers
 
 if TYPE_CHECKING:
     from actors._types import AnyRef

@@ -13,7 +13,7 @@ from pykka import ActorDeadError
 from actors._actor import OWN, Actor
 from actors._clock import LOOK_UP, monotonic
 from actors._current import enter
-from actors._end import end
+from actors._ends.end import end
 from actors._errors import ActorError, Timeout
 from actors._future import Future
 from actors._live import live
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from actors._cell import Cell
+    from actors._ends.cell import Cell
     from actors._inbox import Mail
     from actors._reasons import Reason
     from actors._types import Answer

@@ -17,7 +17,7 @@ from actors._inbox import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from actors._cell import Cell
+    from actors._ends.cell import Cell
     from actors._types import AnyRef
 
 _weak = attrgetter("_actor_weakref")

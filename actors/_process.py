@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pykka
 
 from actors import _names, _timers
-from actors import _orphans as orphans
 from actors._clock import monotonic
 from actors._current import enter
+from actors._ends import orphans
 from actors._guard import Contained
 from actors._home import known_cell
 from actors._live import live

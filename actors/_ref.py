@@ -16,7 +16,7 @@ from actors._live import number_of_plain
 from actors._types import Answer, AnyRef
 
 if TYPE_CHECKING:
-    from actors._cell import Cell
+    from actors._ends.cell import Cell
     from actors._inbox import Inbox
     from actors._reasons import MonitorRef, Reason
 

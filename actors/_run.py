@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Protocol
 import pykka
 
 from actors._clock import LOOK_UP
-from actors._life import Life, begin_life
 from actors._log import log
-from actors._restart import orderly
-from actors._spec import ChildSpec, child
-from actors._supervisor_ref import OverseerRef
+from actors._supervision.life import Life, begin_life
+from actors._supervision.ref import OverseerRef
+from actors._supervision.restart import orderly
+from actors._supervision.spec import ChildSpec, child
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from actors._spec import Startable
+    from actors._supervision.spec import Startable
     from actors._types import AnyRef
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

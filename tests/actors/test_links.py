@@ -470,7 +470,7 @@ def test_a_kill_in_the_middle_of_a_message_answers_everybody_at_once(
 
 @pytest.mark.parametrize(
     ("cls", "last_step"),
-    [(Worker, "actors._end.end"), (Plain, "actors._signals.refuse_mail")],
+    [(Worker, "actors._ends.end.end"), (Plain, "actors._ends.signals.refuse_mail")],
 )
 def test_an_actor_that_sees_its_kill_first_ends_by_it_all_the_same(
     cls: type[Any], last_step: str, monkeypatch: pytest.MonkeyPatch

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from actors import _restart
-from actors._children import Children, Record
 from actors._errors import StartError
-from actors._life import Life
-from actors._overseer import Overseer
-from actors._spec import ChildSpec
-from actors._supervisor import Supervisor
+from actors._supervision import restart as _restart
+from actors._supervision.children import Children, Record
+from actors._supervision.life import Life
+from actors._supervision.overseer import Overseer
+from actors._supervision.spec import ChildSpec
+from actors._supervision.supervisor import Supervisor
 from tests.actors import lab, random_trees
 
 Patch = pytest.MonkeyPatch

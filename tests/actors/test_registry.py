@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import pykka
 
 from actors import AnyRef, Mailbox, mailbox
-from actors._end import NEAR, _whereabouts
+from actors._ends.end import NEAR, _whereabouts
 
 
 class Plain(pykka.ThreadingActor):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import _restart as rules
+from actors._supervision import restart as rules
 
 CRASH = ("Crash", "ValueError")
 ORDERLY = ("normal", "shutdown", ("shutdown", "deploy"))

@@ -6,7 +6,7 @@ from typing import Any
 import pykka
 import pytest
 
-from actors._spec import ChildSpec, check_childspecs, check_flags, child
+from actors._supervision.spec import ChildSpec, check_childspecs, check_flags, child
 
 
 class Worker(pykka.ThreadingActor):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors import Supervisor, child, tree
-from actors import _roster as roster
+from actors._supervision import roster
 from tests.actors.crew import Boss, Company, Log, Plain, Worker, ref_of, team, worker
 from tests.conftest import Eventually
 

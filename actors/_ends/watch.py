@@ -12,7 +12,7 @@ from actors._reasons import Down, MonitorRef
 from actors._ref import ForeignRef
 
 if TYPE_CHECKING:
-    from actors._cell import Cell
+    from actors._ends.cell import Cell
     from actors._types import Answer, AnyRef, Cancel, OnDown
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pykka
 from pykka import ActorDeadError
 
-from actors import _orphans as orphans
-from actors._cell import Cell
+from actors._ends import orphans
+from actors._ends.cell import Cell
 from actors._guard import Contained
 from actors._live import live
 

@@ -6,14 +6,14 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from actors import _roster as roster
+from actors._ends.orphans import orphans
 from actors._live import by_actor_id
-from actors._orphans import orphans
 from actors._ref import actor_id, class_name
+from actors._supervision import roster
 
 if TYPE_CHECKING:
-    from actors._children import Record
     from actors._reasons import Reason
+    from actors._supervision.children import Record
     from actors._types import AnyRef
 
 

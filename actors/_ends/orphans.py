@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from threading import Thread
     from types import FrameType
 
-    from actors._cell import Cell
+    from actors._ends.cell import Cell
 
 # Where a Pykka actor's thread runs the user's code.
 _HOOKS = frozenset({"_handle_receive", "on_start", "on_stop", "on_failure"})

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
-from actors import _restart as rules
-from actors._children import Record
 from actors._errors import ChildError, StartError
-from actors._overseer import Overseer
-from actors._spec import ChildSpec, check_childspec, check_childspecs, check_flags
-from actors._supervisor_ref import OverseerRef, SupervisorRef
+from actors._supervision import restart as rules
+from actors._supervision.children import Record
+from actors._supervision.overseer import Overseer
+from actors._supervision.ref import OverseerRef, SupervisorRef
+from actors._supervision.spec import (
+    ChildSpec,
+    check_childspec,
+    check_childspecs,
+    check_flags,
+)
 
 if TYPE_CHECKING:
-    from actors._restart import AutoShutdown, Strategy
+    from actors._supervision.restart import AutoShutdown, Strategy
     from actors._types import Answer, AnyRef
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from actors._children import Children
+    from actors._supervision.children import Children
 
 # Single dict operations only: no lock needed.
 _children: dict[int, Children] = {}

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar, cast, overloa
 import pykka
 from pykka.messages import ProxyCall
 
-from actors import _roster as roster
 from actors._current import current_cell
 from actors._errors import DeadlockError
 from actors._ref import ActorRef, actor_id
+from actors._supervision import roster
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from actors._children import Child, Counts
     from actors._future import Future
-    from actors._spec import ChildSpec
+    from actors._supervision.children import Child, Counts
+    from actors._supervision.spec import ChildSpec
     from actors._types import Answer, AnyRef
 
 A = TypeVar("A", bound=pykka.Actor)

@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from actors._current import current
+from actors._ends.signals import deliver_exit
+from actors._ends.watch import on_down
 from actors._home import cell_of
 from actors._ref import ForeignRef
-from actors._signals import deliver_exit
-from actors._watch import on_down
 
 if TYPE_CHECKING:
     from actors._types import Answer, AnyRef, Cancel

@@ -6,26 +6,25 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from actors import _reports as reports
-from actors import _restart as rules
-from actors import _roster as roster
 from actors._actor import Actor
-from actors._children import Child, Children, Counts
 from actors._clock import monotonic
 from actors._errors import StartError
 from actors._home import cell_of
 from actors._mail import deliver
 from actors._process import at_exit
-from actors._ready import came_up
 from actors._reasons import Exit
-from actors._supervisor_ref import OverseerRef
+from actors._supervision import reports, roster
+from actors._supervision import restart as rules
+from actors._supervision.children import Child, Children, Counts
+from actors._supervision.ready import came_up
+from actors._supervision.ref import OverseerRef
 from actors.hooks import hook
 
 if TYPE_CHECKING:
-    from actors._children import Record
-    from actors._life import Life
     from actors._reasons import Reason
-    from actors._spec import ChildSpec, ChildType
+    from actors._supervision.children import Record
+    from actors._supervision.life import Life
+    from actors._supervision.spec import ChildSpec, ChildType
     from actors._types import Answer, AnyRef
 
 

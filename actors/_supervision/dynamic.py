@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
-from actors import _restart as rules
-from actors._children import Record
 from actors._errors import ChildError, MaxChildrenError
-from actors._overseer import Overseer
 from actors._ref import actor_id
-from actors._spec import check_childspec, check_flags, check_max_children
-from actors._supervisor_ref import DynamicSupervisorRef, OverseerRef
+from actors._supervision import restart as rules
+from actors._supervision.children import Record
+from actors._supervision.overseer import Overseer
+from actors._supervision.ref import DynamicSupervisorRef, OverseerRef
+from actors._supervision.spec import check_childspec, check_flags, check_max_children
 
 if TYPE_CHECKING:
-    from actors._spec import ChildSpec
+    from actors._supervision.spec import ChildSpec
     from actors._types import Answer, AnyRef
 
 

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, cast
 
 import pykka
 
-from actors import _roster as roster
 from actors._clock import monotonic
+from actors._ends.orphans import orphans
+from actors._ends.signals import kill, stop_with
 from actors._errors import StartError, Timeout
 from actors._home import cell_of
-from actors._orphans import orphans
-from actors._ready import came_up
 from actors._reasons import Crash
 from actors._ref import ForeignRef, actor_id
-from actors._signals import kill, stop_with
-from actors._supervised import supervised
+from actors._supervision import roster
+from actors._supervision.ready import came_up
+from actors._supervision.supervised import supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors._reasons import Reason
-    from actors._restart import Shutdown
-    from actors._spec import ChildSpec, Startable
+    from actors._supervision.restart import Shutdown
+    from actors._supervision.spec import ChildSpec, Startable
     from actors._types import AnyRef, Cancel
 
 

@@ -11,7 +11,7 @@ from actors._log import log
 
 if TYPE_CHECKING:
     from actors._reasons import Reason
-    from actors._spec import ChildSpec
+    from actors._supervision.spec import ChildSpec
     from actors._types import AnyRef
 
 

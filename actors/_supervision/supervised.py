@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import pykka
 
-from actors import _orphans as orphans
 from actors._actor import Actor
 from actors._adopt import give_cell
 from actors._current import enter
+from actors._ends import orphans
+from actors._ends.signals import kill
 from actors._errors import ActorError, StartError, Timeout
 from actors._guard import Caught
 from actors._home import cell_of
 from actors._plain import finish, orderly_reason
-from actors._ready import came_up
 from actors._reasons import Crash
-from actors._signals import kill
+from actors._supervision.ready import came_up
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -14,7 +14,7 @@ from actors._plain import put_first
 from actors._ref import ActorRef
 
 if TYPE_CHECKING:
-    from actors._cell import Cell
+    from actors._ends.cell import Cell
     from actors._types import AnyRef
 
 

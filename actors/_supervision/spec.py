@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import pykka
 
-from actors._restart import AutoShutdown, Restart, Shutdown, Strategy
+from actors._supervision.restart import AutoShutdown, Restart, Shutdown, Strategy
 
 ChildType = Literal["worker", "supervisor"]
 Seconds = float | Literal["infinity"]

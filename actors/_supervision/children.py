@@ -7,15 +7,15 @@ import weakref
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from actors import _reports as reports
-from actors import _restart as rules
 from actors._errors import StartError
-from actors._life import Life, begin_life
+from actors._supervision import reports
+from actors._supervision import restart as rules
+from actors._supervision.life import Life, begin_life
 
 if TYPE_CHECKING:
     from actors._reasons import Reason
-    from actors._restart import Shutdown
-    from actors._spec import ChildSpec, ChildType
+    from actors._supervision.restart import Shutdown
+    from actors._supervision.spec import ChildSpec, ChildType
     from actors._types import AnyRef
 
 State = Literal["running", "restarting", "down"]

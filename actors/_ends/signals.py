@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pykka
 from pykka.messages import _ActorStop as ActorStop
 
-from actors import _orphans as orphans
 from actors._actor import Actor
 from actors._current import current
-from actors._end import end, fence
+from actors._ends import orphans
+from actors._ends.end import end, fence
 from actors._errors import NoCurrentActorError
 from actors._home import cell_of
 from actors._inbox import NOTHING

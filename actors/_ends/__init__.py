@@ -1,0 +1,1 @@
+"""How actors end, and how others hear of it: watches, links, signals."""

@@ -1,0 +1,1 @@
+"""Supervisors, their children, and who restarts when."""
