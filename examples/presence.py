@@ -126,6 +126,8 @@ class Tab:
 def smoke(a: Server, b: Server) -> None:
     ann, seen = Tab(a.address, "ann"), [["+ ann"], ["+ ann"]]
     assert ann.sees(1) == seen[0]
+    with b.group.events("online", snapshot=True) as events:
+        events.get(timeout=10)  # b has heard of ann.
     bob = Tab(b.address, "bob")
     seen[0] += ann.sees(1)
     seen[1] = bob.sees(2)

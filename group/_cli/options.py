@@ -35,6 +35,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say it, and end with status 2."""
+        # Not for people; argparse offers all that it has.
+        message = message.replace(", 'demo-node')", ")")
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -173,7 +175,7 @@ def _start(one: argparse.ArgumentParser) -> None:
     )
     one.add_argument(
         "--stop-timeout",
-        type=_seconds,
+        type=_positive,
         metavar="S",
         default=STOP_TIMEOUT,
         help="for an orderly stop after Ctrl-C (%(default)s)",
@@ -206,7 +208,7 @@ def _demo(one: argparse.ArgumentParser) -> None:
     )
     one.add_argument(
         "--timeout",
-        type=_seconds,
+        type=_positive,
         metavar="S",
         default=STEP_TIMEOUT,
         help="give up when a step takes longer (%(default)s)",

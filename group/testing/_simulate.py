@@ -21,6 +21,7 @@ Metas = Callable[[random.Random], Mapping[str, object]]
 
 MOST_NODES = 7
 MOST_HISTORIES = 1_000_000
+MOST_SEED = 2**63
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,15 +100,14 @@ def simulate(
     _check_number("histories", many, 1, MOST_HISTORIES)
     _check_number("nodes", nodes, 2, MOST_NODES)
     first = random.SystemRandom().getrandbits(31) if seed is None else seed
-    make = metas if callable(metas) else _drawn(tuple(metas))
+    _check_number("seed", first, 0, MOST_SEED)
+    make = metas if callable(metas) else _drawn(metas)
     name = getattr(conflict_rank, "__name__", None)
     call = f"{name}, metas=..., nodes={nodes}"
     claims = conflicts = 0
     for each in range(first, first + many):
         rank = constant_rank if conflict_rank is None else _checked(conflict_rank)
-        world = World(
-            each, nodes, rank, lambda rng: metas_.encode(dict(make(rng)), _no_ref)
-        )
+        world = World(each, nodes, rank, lambda rng: _encoded(make(rng)))
         try:
             world.run()
         except BrokenError as problem:
@@ -156,10 +156,20 @@ def _is_unordered(value: tuple[object, ...]) -> bool:
     return kind == 4 and isinstance(what, tuple) and any(map(_is_unordered, what))
 
 
-def _drawn(metas: Sequence[Mapping[str, object]]) -> Metas:
+def _drawn(metas: object) -> Metas:
+    if not isinstance(metas, Sequence) or isinstance(metas, str | bytes):
+        raise InvalidArgumentError(
+            "metas must be a list of metas, or a function that makes one of a "
+            f"random.Random; got {metas!r:.80}",
+            "B033",
+        )
     if not metas:
         raise InvalidArgumentError("metas must hold at least one meta", "B033")
     return lambda rng: rng.choice(metas)
+
+
+def _encoded(meta: object) -> bytes:
+    return metas_.encode(dict(meta) if isinstance(meta, Mapping) else meta, _no_ref)
 
 
 def _check_number(name: str, value: object, least: int, most: int) -> None:

@@ -42,6 +42,15 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
             ("start", "--lease", "long"),
             "groupctl start: argument --lease: must be a number of seconds, got 'long'",
         ),
+        (
+            ("start", "--stop-timeout", "nan"),
+            "groupctl start: argument --stop-timeout: must be a positive number of "
+            "seconds, got 'nan'",
+        ),
+        (
+            ("demo", "--timeout", "-5"),
+            "groupctl demo: argument --timeout: must be a positive number of seconds",
+        ),
         (("start", "--log", "loud"), "groupctl start: argument --log: invalid choice"),
         (
             ("start", "--shards", "0"),
@@ -138,3 +147,14 @@ def test_the_version_is_that_of_the_distribution(
         main(["--version"])
 
     assert capsys.readouterr().out.startswith("groupctl ")
+
+
+def test_what_is_not_for_people_is_not_offered(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["dance"])
+
+    offered = capsys.readouterr().err
+    assert "'completion')" in offered
+    assert "demo-node" not in offered

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import pytest
 
@@ -196,5 +197,13 @@ def test_bad_arguments_are_refused() -> None:
         simulate(histories=0)
     with pytest.raises(InvalidArgumentError, match="at least one meta"):
         simulate(metas=[])
+    for metas in (3, "ab", {"a": 1}):
+        with pytest.raises(InvalidArgumentError, match="metas must be a list of metas"):
+            simulate(metas=cast("Any", metas))
+    for seed in ("x", -1, True):
+        with pytest.raises(InvalidArgumentError, match="seed must be an integer 0 to"):
+            simulate(seed=cast("Any", seed))
+    with pytest.raises(InvalidMetaError, match="int is not supported; use dict"):
+        simulate(metas=cast("Any", [5]))
     with pytest.raises(InvalidMetaError, match="set is not supported"):
         simulate(metas=[{"a": {1}}])
