@@ -64,12 +64,14 @@ def serve(options: Namespace, paper: Paper) -> int:
             stack.callback(signal.signal, number, before)
         node = Node.start(options.name, **_node_options(options))
         stack.callback(lambda: _end("node", node.stop, deadline, paper))
+        started = node.pages.add_check("ready", "app", lambda: "the app is starting")
         group = Group.start(options.group, node=node, **_group_options(options))
         stack.callback(lambda: _end("group", group.stop, deadline, paper))
         app = _start_app(factory, group)
         if app is not None:
             stack.callback(lambda: _end("app", _stop_of(app), deadline, paper))
             on_down(app, lambda reason: news.put(f"the app has ended: {reason}"))
+        started()
         paper.say(
             _ready(options, node),
             event="up",
@@ -80,6 +82,8 @@ def serve(options: Namespace, paper: Paper) -> int:
         )
         announcer = Announcer.start(group, paper)
         why = await_news(news)
+        # Whoever sends requests here is to send them elsewhere from now on.
+        node.pages.add_check("ready", "app", lambda: "the app is stopping")
         deadline.begin(options.stop_timeout)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         # First, so that the last line is the one that says why.

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 from tests.cluster.terminals import ROOT, START_LIMIT, Terminal, terminal
 from tests.waiting import eventually
+from transport.testing import free_ports
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -228,6 +231,41 @@ def test_an_app_that_does_not_end_is_left_behind_in_time(tmp_path: Path) -> None
         print(f"stopped after {time.monotonic() - began:.2f} s")
         assert "the app did not end in time" in node.out
         assert time.monotonic() - began < 5 * STOP_TIMEOUT
+
+
+def readiness(address: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://{address}/ready", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read().decode()
+    except urllib.error.URLError as nobody:
+        return 0, str(nobody)
+
+
+def test_a_node_is_not_ready_once_it_was_told_to_stop(tmp_path: Path) -> None:
+    http = f"127.0.0.1:{next(free_ports())}"
+    stubborn = ("--app", "tests.cluster.app:stubborn", "--stop-timeout", "20")
+    with terminal(tmp_path, "start", "--http", http, *stubborn) as node:
+        node.await_line(" is up at ")
+        assert readiness(http)[0] == 200
+
+        node.press_ctrl_c()
+
+        eventually(lambda: readiness(http)[0] == 503, 10)
+        assert "app: the app is stopping" in readiness(http)[1]
+
+
+def test_a_node_is_not_ready_before_its_app_has_started(tmp_path: Path) -> None:
+    http = f"127.0.0.1:{next(free_ports())}"
+    hanging = ("--app", "tests.cluster.app:hanging")
+    with terminal(tmp_path, "start", "--http", http, *hanging) as node:
+        node.await_line("hanging")
+
+        status, words = readiness(http)
+
+    assert (status, "app: the app is starting" in words) == (503, True), words
 
 
 def test_a_second_ctrl_c_ends_a_start_that_hangs(tmp_path: Path) -> None:
