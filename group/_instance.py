@@ -234,9 +234,11 @@ class Instance:
 
     def close(self) -> None:
         """Let go: readers and waiters learn that the group is stopped."""
-        for runner in self.runners:
-            runner.close()
+        at_rest = [runner.close() for runner in self.runners]
         self.store.views.clear()
+        if all(at_rest):
+            for tables in self.store.tables:
+                tables.let_go()
         for stream in list(self.streams):
             stream.finish()
         for knocked in list(self.waiting):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from benchmarks.counting import OtherThreads, allocated, counted, nanoseconds
-from benchmarks.owners import COOKIE, lone_group, mailboxes
+from benchmarks.owners import COOKIE, keys_of, lone_group, mailboxes
 from benchmarks.scenarios.clusters import KEY, cluster_names
 from benchmarks.waiting import await_each
 from group import Group
@@ -187,3 +187,20 @@ def linked(heartbeat: float) -> Iterator[tuple[Group, Group, OtherThreads]]:
     ):
         await_each([""], lambda _: group.nodes() and other.nodes())
         yield group, other, counting
+
+
+def test_the_collector_has_no_more_to_look_at_with_more_rows() -> None:
+    """A registry of a million must not stop the world when the world is looked at."""
+    # The first ones are what an owner, and what a shard costs.
+    first, keys = keys_of("first", 500), keys_of("user", 5_000)
+    with lone_group() as group, mailboxes(1) as (owner,):
+        for key in first:
+            group.register(key, actor=owner)
+        gc.collect()
+        before = len(gc.get_objects())
+        for key in keys:
+            group.register(key, actor=owner)
+        gc.collect()
+        more = len(gc.get_objects()) - before
+    print(f"{more} more objects for {len(keys):,} rows")
+    assert more < len(keys) / 50

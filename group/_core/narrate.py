@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from group._core.changes import GROUPS, REGISTRY, Change
 from group._core.events import Entry, Event, EventType
 from group._core.keys import Pattern, is_prefix
 from group._core.rows import Row
-from group._core.tables import GROUPS, REGISTRY, Change, Tables
+from group._core.tables import Tables
 from group._core.views import View
 
 _CAME = {REGISTRY: EventType.REGISTERED, GROUPS: EventType.JOINED}

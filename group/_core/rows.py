@@ -18,8 +18,12 @@ RowKey = str | tuple[str, int]
 
 
 # A msgspec.Struct because one is made for every write, in half the time.
-class Row(msgspec.Struct, eq=False):
+class Row(msgspec.Struct, eq=False, gc=False):
     """One claim or membership. Never changed after it is in a table, but for `entry`.
+
+    The collector does not look at rows: there may be a million of them, and they die
+    when the last table lets go. So no cycle that leads through `entry` is ever found,
+    and a table that is done with must let go of its rows, see `Tables.let_go`.
 
     `entry` is what readers get. It is made when first read, by whichever thread comes
     first; two threads may make equal ones and the last stays.

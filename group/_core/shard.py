@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from actors import NodeDown
 from group._core import messages as wire
 from group._core import requests as ask
+from group._core.changes import Change
 from group._core.effects import Cut, Effect, Notify, Reply, Settled, Watch
 from group._core.events import Event
 from group._core.following import Following
@@ -21,7 +22,7 @@ from group._core.outbound import Outbound
 from group._core.peers import Peer
 from group._core.retiring import Retiring
 from group._core.sessions import Sessions
-from group._core.tables import Change, Tables
+from group._core.tables import Tables
 from group._core.turn import Turn
 from transport import NodeId
 

@@ -7,8 +7,7 @@ shard that is restarted takes them up again. One writer: the turn of their shard
 from collections.abc import Iterable
 from typing import ClassVar
 
-import msgspec
-
+from group._core.changes import GROUPS, REGISTRY, Change
 from group._core.conflict import Rank, winner
 from group._core.effects import Evict
 from group._core.hlc import Clock
@@ -19,20 +18,7 @@ from group._core.subscriptions import Subscriptions
 from group._core.views import Members, Place, PrefixIndex, View
 from transport import NodeId
 
-REGISTRY = "registry"
 REPAIR = "resync"
-GROUPS = "groups"
-
-
-class Change(msgspec.Struct, frozen=True):
-    """A difference of the view: what events are made of."""
-
-    kind: str
-    cluster: str
-    key: str
-    old: Row | None
-    new: Row | None
-    reason: object
 
 
 class Tables:
@@ -64,6 +50,14 @@ class Tables:
     def owns(self, cluster: str, key: str) -> bool:
         """Tell whether a key belongs to this shard."""
         return shard_of(cluster, key, self.shards) == self.shard
+
+    def let_go(self) -> None:
+        """Hold no row any more: nobody takes turns or reads here again."""
+        for each in (
+            *(self.lanes, self.inbound, self.contested, self.losing, self.prefixes),
+            *(self._places, self.changes, self.evictions),
+        ):
+            each.clear()
 
     # Clusters
 

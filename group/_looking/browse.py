@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from actors import class_name
+from group._core.changes import GROUPS, REGISTRY
 from group._core.events import Entry
 from group._core.keys import check_cluster, check_key
-from group._core.tables import GROUPS, REGISTRY
 from group._core.views import View
 from group._verbs.operating import Operating
 from group._words import short

@@ -9,11 +9,11 @@ from typing import Self
 
 from actors import AnyRef, child
 from group._core.arguments import check_ttl
+from group._core.changes import GROUPS
 from group._core.errors import InvalidArgumentError
 from group._core.keys import DEFAULT, check_key
 from group._core.patterns import Patterns, check_group_name
 from group._core.scoped import Freeze, Frozen, PatternIndex, ScopeTables, frozen
-from group._core.tables import GROUPS
 from group._core.views import Members
 from group._errors import NoProcessError
 from group._group import STOP_TIMEOUT

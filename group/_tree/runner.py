@@ -166,11 +166,16 @@ class Runner:
         if core is None or self._core is core:
             self._core = None
 
-    def close(self) -> None:
-        """Run no turn any more, ever: who waits, or comes, is told so."""
+    def close(self) -> bool:
+        """Run no turn any more, ever: who waits, or comes, is told so.
+
+        Returns:
+            Whether none goes on; one does in which this is called.
+        """
         self._closed = True
         self.end()
         self._refuse_waiting()
+        return self._lender != get_ident()
 
     def _refuse_waiting(self) -> None:
         # Also called by whoever queued too late; each work is popped by one of them.

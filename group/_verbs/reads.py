@@ -6,11 +6,11 @@ from typing import Literal
 
 from actors import AnyRef
 from group._core.arguments import check_limit
+from group._core.changes import GROUPS, REGISTRY
 from group._core.errors import InvalidArgumentError, shown
 from group._core.events import Entry, Record
 from group._core.keys import DEFAULT, check_cluster, check_key, is_prefix
 from group._core.rows import Row
-from group._core.tables import GROUPS, REGISTRY
 from group._core.views import View
 from group._verbs.shared import Verbs
 

@@ -1,15 +1,17 @@
 """Starting and stopping groups: names, nodes, what waits when the end comes."""
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
 
 import group
-from actors import Supervisor, kill, mailbox
-from group import AlreadyStartedError, Group, NoSuchGroupError, StoppedError
+from actors import Actor, Supervisor, kill, mailbox
+from group import AlreadyStartedError, Group, NoSuchGroupError, Scope, StoppedError
 from tests.group.people import PATIENCE, groups, listeners
 from tests.waiting import eventually
 from transport import Node, NodeDownError
@@ -298,3 +300,44 @@ def test_a_script_that_forgets_its_groups_ends_quietly() -> None:
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "end of main\n", "")
+
+
+class Holder(Actor):
+    """An owner that holds its group, as owners do, and so closes a circle."""
+
+    def __init__(self, g: Group | Scope) -> None:
+        super().__init__()
+        self.g = g
+
+    def on_start(self) -> None:
+        if isinstance(self.g, Group):
+            self.g.register("user/1", {"version": 1})
+            self.g.join("room", {"version": 1})
+        else:
+            self.g.join("room")
+
+
+@pytest.mark.parametrize("first", ["owner", "group"])
+@pytest.mark.parametrize("kind", [Group, Scope])
+def test_what_was_stopped_and_is_not_held_is_gone(
+    kind: type[Group | Scope], first: str
+) -> None:
+    def lived() -> weakref.ref[object]:
+        g = kind.start("gone", log=False) if kind is Group else Scope.start("gone")
+        owner = Holder.start(g)
+        eventually(lambda: g.members("room") != [])
+        if isinstance(g, Group):
+            # What readers get is made now, and kept in the row.
+            assert g.lookup("user/1") is not None
+        for each in (owner, g) if first == "owner" else (g, owner):
+            each.stop()
+        return weakref.ref(g._instance)
+
+    instance = lived()
+
+    def collected() -> bool:
+        gc.collect()
+        return instance() is None
+
+    # A thread that ends may hold it for a moment.
+    eventually(collected, PATIENCE)

@@ -2,10 +2,10 @@
 
 import pytest
 
+from group._core.changes import GROUPS, REGISTRY, Change
 from group._core.events import Entry, EventType
 from group._core.keys import ALL, Pattern
 from group._core.rows import Row
-from group._core.tables import GROUPS, REGISTRY, Change
 from tests.group.bench import HERE, THERE, Bench, entry, narrator, row, told
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from group._core import messages as wire
 from group._core import occurrences
 from group._core import requests as ask
+from group._core.changes import GROUPS
 from group._core.conflict import constant_rank
 from group._core.events import EventType
 from group._core.keys import DEFAULT
@@ -27,7 +28,6 @@ from group._core.scoped import (
     ScopeTables,
     TooMany,
 )
-from group._core.tables import GROUPS
 from tests.group.bench import FOREVER, HERE, THERE, Bench, narrator
 from transport import NodeId
 

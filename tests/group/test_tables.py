@@ -2,11 +2,12 @@
 
 from itertools import count
 
+from group._core.changes import GROUPS, REGISTRY, Change
 from group._core.conflict import constant_rank
 from group._core.keys import ALL
 from group._core.lanes import Inbound, Lane
 from group._core.rows import Row, RowKey
-from group._core.tables import GROUPS, REGISTRY, Change, Tables
+from group._core.tables import Tables
 from group._core.views import Members, View
 from tests.collecting import MANY, at_each_collection
 from tests.group.bench import HERE, THERE, YONDER, row

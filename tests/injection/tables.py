@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from group import Group
+from group._core.changes import GROUPS, REGISTRY
 from group._core.keys import DEFAULT
-from group._core.tables import GROUPS, REGISTRY, Tables
+from group._core.tables import Tables
 
 
 def out_of_step(mine: Group, other: Group, index: int) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """Planted faults of those who follow: links, cursors, snapshots, audits, views."""
 
 from group._core import following, messages, requests
+from group._core.changes import Change
 from group._core.following import Following
 from group._core.lanes import Inbound, Staged
 from group._core.peers import Peer
 from group._core.rows import Row, RowKey
 from group._core.sessions import Sessions
-from group._core.tables import Change, Tables
+from group._core.tables import Tables
 from group._core.views import Members
 from tests.sim.planting import Patch, fault
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from group._core import effects, occurrences
 from group._core import requests as ask
+from group._core.changes import GROUPS
 from group._core.choosing import How, Wish, choose
 from group._core.conflict import constant_rank
 from group._core.events import Event, EventType
@@ -27,7 +28,6 @@ from group._core.scoped import (
     ScopeShard,
     ScopeTables,
 )
-from group._core.tables import GROUPS
 from group._core.views import Members, PrefixIndex, View
 from tests.sim.callers import PATIENCE, Callers
 from tests.sim.host import Host
