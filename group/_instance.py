@@ -22,6 +22,7 @@ from group._clock import monotonic
 from group._core.config import Config
 from group._core.errors import shown
 from group._core.events import Entry
+from group._core.keys import DEFAULT
 from group._core.leases import Leases
 from group._core.meta import Meta
 from group._core.narrate import Narrator
@@ -37,6 +38,7 @@ from group._core.requests import (
 from group._core.rows import Row
 from group._core.shard import Shard
 from group._core.tables import Tables
+from group._core.views import EndedView, View
 from group._coroutines.helpers import Helpers
 from group._errors import InvalidClusterError, StoppedError
 from group._events.stream import EventStream
@@ -72,9 +74,7 @@ class Instance:
     shard_class: ClassVar[type[Shard]] = Shard
 
     def __init__(self, config: Config, node: Node) -> None:
-        self.config = config
-        self.node = node
-        self.me = node.id
+        self.config, self.node, self.me = config, node, node.id
         self.log = GroupLog(config.name, node.name, config.log)
         self.stopped = threading.Event()
         self.process = os.getpid()
@@ -90,6 +90,8 @@ class Instance:
         self._extract = safe_extract(config.extract_meta, self.log)
         rank = safe_rank(config.conflict_rank, self.ref_in, self.log)
         self.store = Store(self.me, config.shards, rank, tables_class=self.tables_class)
+        # What most reads begin with: the view of the default cluster, while it runs.
+        self.front: View | EndedView = self.store.views[DEFAULT]
         self.narrator = Narrator(config.name, self.realise)
         self.effects = Effects(self)
         self.runners = [Runner(index, self.effects) for index in range(config.shards)]
@@ -127,7 +129,7 @@ class Instance:
         self.forked = True
         self.stopped = threading.Event()
         self.stopped.set()
-        self.store.views.clear()
+        self._close_views()
         for stream in list(self.streams):
             stream.abandon()
 
@@ -235,7 +237,7 @@ class Instance:
     def close(self) -> None:
         """Let go: readers and waiters learn that the group is stopped."""
         at_rest = [runner.close() for runner in self.runners]
-        self.store.views.clear()
+        self._close_views()
         if all(at_rest):
             for tables in self.store.tables:
                 tables.let_go()
@@ -246,6 +248,10 @@ class Instance:
         self.fences.close()
         self._decide()
         self.helpers.close()
+
+    def _close_views(self) -> None:
+        self.front = EndedView(self.ended)
+        self.store.views.clear()
 
     def monitored(self, cluster: str) -> bool:
         """Tell whether an actor of this node monitors something in a cluster."""

@@ -59,17 +59,18 @@ class Members:
     """The members of one group, in the order in which this node learnt of them.
 
     Attributes:
+        kept: A version, and what readers of that one get.
         journal: The rows that came since somebody chose one, while that is of use.
         index: Made and replaced by those who choose.
     """
 
-    __slots__ = ("_copy", "_entries", "index", "journal", "rows", "version")
+    __slots__ = ("_copy", "index", "journal", "kept", "rows", "version")
 
     def __init__(self, first: Row) -> None:
         self.rows: dict[Member, Row] = {(first.origin, first.n): first}
         self.version = 1
         self._copy: tuple[int, tuple[Row, ...]] = (0, ())
-        self._entries: tuple[int, tuple[Entry, ...]] = (0, ())
+        self.kept: tuple[int, tuple[Entry, ...]] = (0, ())
         self.journal: list[Row] | None = None
         self.index: Index[Any] | None = None
 
@@ -115,11 +116,11 @@ class Members:
 
     def entries(self, realise: Realise) -> tuple[Entry, ...]:
         """Return what readers get of all members; kept like `snapshot`."""
-        version, entries = self._entries
+        version, entries = self.kept
         now = self.version
         if version != now:
             entries = tuple([row.entry or realise(row) for row in self.snapshot()])
-            self._entries = (now, entries)
+            self.kept = (now, entries)
         return entries
 
 
@@ -131,6 +132,36 @@ class View:
     def __init__(self) -> None:
         self.registry: dict[str, Row] = {}
         self.groups: dict[str, Members] = {}
+
+
+class EndedView:
+    """Stands where a view was: whoever reads is told that there is none any more.
+
+    So a read needs no check of its own.
+    """
+
+    __slots__ = ("_error",)
+
+    def __init__(self, error: Callable[[], Exception]) -> None:
+        self._error = error
+
+    @property
+    def registry(self) -> dict[str, Row]:
+        """Nothing.
+
+        Raises:
+            Exception: As it was given.
+        """
+        raise self._error()
+
+    @property
+    def groups(self) -> dict[str, Members]:
+        """Nothing.
+
+        Raises:
+            Exception: As it was given.
+        """
+        raise self._error()
 
 
 class PrefixIndex:

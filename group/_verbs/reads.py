@@ -42,9 +42,10 @@ class Reads(Verbs):
             InvalidKeyError: Not a key.
             StoppedError: The group is stopped.
         """
-        registry = self._view(cluster).registry
+        # Not by a method of its own, here and in `members`: that is half of the time.
+        view = self._instance.front if cluster is None else self._view(cluster)
         try:
-            row = registry.get(key)
+            row = view.registry.get(key)
         except TypeError:
             # Not hashable, and so not a key; the check says that better.
             row = None
@@ -84,15 +85,18 @@ class Reads(Verbs):
             StoppedError: The group is stopped.
         """
         if extract_meta is None and limit is None:
-            groups = self._view(cluster).groups
+            view = self._instance.front if cluster is None else self._view(cluster)
             try:
-                group = groups.get(key_or_prefix)
+                group = view.groups.get(key_or_prefix)
             except TypeError:
                 # Not hashable, and so not a key; a check says that better.
                 group = None
             if group is not None:
                 # What somebody has joined needs no check.
-                return list(group.entries(self._instance.narrator.entry))
+                version, entries = group.kept
+                if version != group.version:
+                    entries = group.entries(self._instance.narrator.entry)
+                return [*entries]
         most = check_limit(limit)
         rows = self._member_rows(key_or_prefix, cluster, most)
         return [self._entry(row, extract_meta) for row in rows]
@@ -196,10 +200,15 @@ class Reads(Verbs):
     def _view(self, cluster: str | None) -> View:
         views = self._instance.store.views
         if cluster is not None:
-            view = views.get(check_cluster(cluster))
+            if type(cluster) is not str or cluster == DEFAULT:
+                cluster = check_cluster(cluster)
+            view = views.get(cluster)
             if view is None:
+                # What is there needs no check.
+                check_cluster(cluster)
                 self._check_running()
-            return view or _NOWHERE
+                return _NOWHERE
+            return view
         try:
             return views[DEFAULT]
         except KeyError:
