@@ -65,10 +65,14 @@ class Rows:
 
     def clear(self) -> list[tuple[RowKey, Row]]:
         """Remove all rows and return them: registrations first."""
-        popped = [(row_key, self.rows[row_key]) for row_key in self.ordered()]
-        self._touched = {**self.rows, **self._touched}
+        popped = list(self.rows.items())
+        named = [each for each in popped if type(each[0]) is str]
+        if len(named) < len(popped):
+            popped = named + [each for each in popped if type(each[0]) is not str]
         self.rows = {}
         self.by_owner = OwnerIndex()
+        # That of no rows.
+        self._hash, self._touched = 0, {}
         return popped
 
     def fill(self, rows: dict[RowKey, Row], rows_hash: int) -> None:

@@ -6,7 +6,7 @@ checked as a whole, and then carried out as a whole, also when the shard crashes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -106,6 +106,11 @@ class PatternIndex(PrefixIndex):
         """Forget a group that is no longer visible."""
         if has_wildcard(key):
             self.patterns.discard(key)
+
+    def discard_all(self, gone: Iterable[str]) -> None:
+        """Forget many."""
+        for key in gone:
+            self.discard(key)
 
 
 Write = tuple[str, Row | None]

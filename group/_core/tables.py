@@ -127,7 +127,8 @@ class Tables:
         only this origin claims.
         """
         place = self._places.get(cluster) or self._place(cluster)
-        registry, unindex = place.registry, place.registered.discard
+        registry = place.registry
+        hidden: list[str] = []
         for row_key, row in rows:
             if type(row_key) is not str or self.contested:
                 self.project(cluster, row_key, row, None, reason)
@@ -135,7 +136,8 @@ class Tables:
                 del registry[row_key]
                 if self.losing or self.subscriptions.clusters:
                     self._changed(REGISTRY, cluster, row_key, row, None, reason)
-                unindex(row_key)
+                hidden.append(row_key)
+        place.registered.discard_all(hidden)
 
     def _project_member(
         self, cluster: str, key: str, old: Row | None, new: Row | None, reason: object

@@ -7,7 +7,7 @@ and never iterate a live dict.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
 from group._core.events import Entry
@@ -198,9 +198,23 @@ class PrefixIndex:
         if keys is not None:
             keys.pop(key, None)
             if not keys:
-                del self._keys[prefix]
-                if prefix not in self._below:
-                    self._unlink(prefix)
+                self._emptied(prefix)
+
+    def discard_all(self, gone: Iterable[str]) -> None:
+        """Forget many, without a call for each."""
+        known = self._keys
+        for key in gone:
+            prefix, slash, _ = key.rpartition("/")
+            keys = known.get(prefix) if slash else None
+            if keys is not None:
+                keys.pop(key, None)
+                if not keys:
+                    self._emptied(prefix)
+
+    def _emptied(self, prefix: str) -> None:
+        del self._keys[prefix]
+        if prefix not in self._below:
+            self._unlink(prefix)
 
     def _link(self, prefix: str) -> None:
         """Put a prefix under the shorter ones, as far up as they are new."""

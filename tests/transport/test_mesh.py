@@ -125,6 +125,21 @@ def test_a_refused_redial_is_down_at_once() -> None:
     assert seen == [fx.PeerDown(node_id("a"), "closed, then connection refused")]
 
 
+def test_a_redial_that_a_dying_process_resets_is_tried_again_at_once() -> None:
+    made = linked("a")
+    made.step(msg.Lost(100, "closed"), 1.0)
+
+    early = made.step(msg.DialFailed(A, "connection reset by peer"), 1.001)
+    again = made.step(msg.Tick(), 1.012)
+    late = made.step(msg.DialFailed(A, "connection reset by peer"), 1.2)
+    soon = made.step(msg.Tick(), 1.22)
+
+    assert (early, again) == ([], [fx.Dial(A)])
+    # It is no process that ends: as ever.
+    assert (late, soon) == ([], [])
+    assert made.next_wake(1.22) > 0.05
+
+
 def test_a_refusal_of_another_address_says_nothing() -> None:
     made = linked("a")
     made.step(msg.Join(B), 0.5)

@@ -22,6 +22,9 @@ __all__ = ["Mesh", "Peer", "Settings", "State"]
 
 _REMEMBER_DOWN = 600.0
 _PARTED = "disconnected"
+# A process that is killed loses its connections before its listener, some milliseconds
+# in which the kernel accepts a dial and then resets it. After that it is refused.
+_DYING = 0.1
 
 
 class Mesh:
@@ -112,11 +115,13 @@ class Mesh:
 
     def _on_dial_failed(self, message: messages.DialFailed, now: float) -> None:
         self._routes.failed(message.address, now)
-        if not message.refused:
-            return
         for peer in list(self._peers.values()):
-            if peer.state is State.SUSPECT and peer.address == message.address:
+            if peer.state is not State.SUSPECT or peer.address != message.address:
+                continue
+            if message.refused:
                 self._down(peer, f"{peer.cause}, then {message.text}", now)
+            elif now - peer.since < _DYING:
+                self._routes.retry(message.address, now + _DYING / 20)
 
     def _on_dial_rejected(self, message: messages.DialRejected, now: float) -> None:
         self._routes.failed(message.address, now)

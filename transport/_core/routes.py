@@ -87,6 +87,12 @@ class Routes:
         if not route.configured and now - route.known_at > FORGET_AFTER:
             del self._routes[address]
 
+    def retry(self, address: str, due: float) -> None:
+        """Dial an address at this moment, if it would be later."""
+        route = self._routes.get(address)
+        if route is not None:
+            route.due = min(route.due, due)
+
     def ended(self, address: str, now: float) -> None:
         """A dial led to a link; the next one, if that is lost, starts afresh."""
         route = self._routes.get(address)
