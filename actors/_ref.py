@@ -11,8 +11,10 @@ from pykka._envelope import Envelope
 from pykka.messages import _ActorStop as ActorStop
 
 from actors._deadlock import refuse_self
+from actors._errors import DeadlockError
 from actors._future import Future
 from actors._live import number_of_plain
+from actors._reasons import Crash
 from actors._types import Answer, AnyRef
 
 if TYPE_CHECKING:
@@ -126,7 +128,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         watchers have been told.
 
         Returns:
-            True if this or another stop ended it, False if it was dead already.
+            True if this or another stop ended it, False if it was dead already, or
+            had crashed.
 
         Raises:
             Timeout: The actor did not end in time. It will.
@@ -136,9 +139,26 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         stopped.giver = self.cell
         if block:
             refuse_self(self.cell)
-        asked = self.ask(ActorStop(), block=False)
-        asked.add_done_callback(lambda answer: stopped.set(answer.succeeded()))
-        return stopped.get(timeout=timeout) if block else stopped
+        late = self.actor_stopped.is_set()
+        crashed = late and isinstance(self.cell.verdict, Crash)
+        if self.cell.ended:
+            stopped.set(value=False)
+        else:
+            # Not by `ask`: that refuses an actor whose `on_stop` still runs.
+            asked: Future[Answer] = Future()
+            asked.add_done_callback(
+                lambda answer: stopped.set(answer.succeeded() and not crashed)
+            )
+            self.actor_inbox.put(Envelope(ActorStop(), asked))
+        if not block:
+            return stopped
+        try:
+            return stopped.get(timeout=timeout)
+        except DeadlockError:
+            # Two that stop each other in `on_stop`: it is over for both.
+            if late:
+                return not crashed
+            raise
 
 
 class ForeignRef(pykka.ActorRef[A], ABC, Generic[A]):

@@ -246,7 +246,13 @@ class Overseer(Actor):
 
 def _stop_at_exit(ref: AnyRef) -> None:
     """Stop a supervisor that nobody else stops when the interpreter ends."""
-    cancel = at_exit(lambda seconds: ref.stop(timeout=seconds))
+
+    def stop(seconds: float) -> None:
+        # One that is ending was waited for by who stopped it, as long as they wished.
+        if ref.is_alive():
+            ref.stop(timeout=seconds)
+
+    cancel = at_exit(stop)
 
     def ended(_reason: Reason) -> None:
         cancel()

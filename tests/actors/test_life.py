@@ -266,6 +266,72 @@ def test_all_who_ask_for_the_stop_are_answered() -> None:
     assert [stop.get(timeout=5) for stop in stops] == [True, True, True]
 
 
+def test_a_stop_that_comes_while_on_stop_runs_is_answered_when_the_actor_is_dead() -> (
+    None
+):
+    stopping, go = threading.Event(), threading.Event()
+    answered: list[bool] = []
+
+    class Slow(Echo):
+        def on_stop(self) -> None:
+            stopping.set()
+            go.wait(5)
+
+    ref = Slow.start()
+    give_name("slow", ref)
+    first = ref.stop(block=False)
+    assert stopping.wait(5)
+    second = ref.stop(block=False)
+    on_down(ref, lambda _: answered.append(second.done()))
+    go.set()
+
+    assert second.get(timeout=5) is True
+    assert whereis("slow") is None
+    assert answered == [False]
+    assert first.get(timeout=5) is True
+
+
+def test_a_stop_that_comes_while_the_actor_crashes_did_not_end_it() -> None:
+    failing, go = threading.Event(), threading.Event()
+
+    class Slow(Echo):
+        def on_failure(self, *_exc_info: object) -> None:
+            failing.set()
+            go.wait(5)
+
+    ref = Slow.start()
+    give_name("slow", ref)
+    ref.tell(ValueError("x"))
+    assert failing.wait(5)
+    stop = ref.stop(block=False)
+    go.set()
+
+    assert stop.get(timeout=5) is False
+    assert whereis("slow") is None
+
+
+def test_two_that_stop_each_other_in_on_stop_end_normally() -> None:
+    refs: list[ActorRef[Any]] = []
+
+    class Twin(Echo):
+        def on_stop(self) -> None:
+            (other,) = [ref for ref in refs if ref != self.actor_ref]
+            self.trace.append(str(other.stop()))
+
+    first: list[str] = []
+    second: list[str] = []
+    refs += [Twin.start(first), Twin.start(second)]
+    ends: list[object] = []
+    for ref in refs:
+        on_down(ref, ends.append)
+
+    assert refs[0].stop(timeout=5)
+
+    assert first == ["start", "True"]
+    assert second == ["start", "True"]
+    assert ends == ["normal", "normal"]
+
+
 def test_the_end_comes_after_the_hooks() -> None:
     trace: list[str] = []
     ref = Echo.start(trace)
