@@ -321,7 +321,7 @@ def test_a_frame_that_cannot_be_applied_ends_its_link_alone(
     with Node.start("c", cookie=SECRET, join=b.address) as c:
         eventually(lambda: here.up and there.up)
         c.wait_peers(2, 5)
-        life = b._engine.link_to(c.id)
+        life = eventually(lambda: b._engine.link_to(c.id))
 
         channel.send(here.up["b"], b"poison")
         channel.flush([here.up["b"]])
