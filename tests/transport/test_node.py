@@ -241,9 +241,10 @@ def test_a_hidden_node_is_known_to_its_peer_alone(
 def test_a_hidden_node_is_not_counted_and_leaves_no_trace(
     a: Node, eventually: Eventually
 ) -> None:
-    with mailbox() as me, Node.start("b", cookie=SECRET, join=a.address) as b:
-        a.wait_peers(1, 5)
+    with mailbox() as me, Node.start("b", cookie=SECRET) as b:
         a.monitor_nodes()
+        b.join(a.address)
+        assert me.receive(timeout=5) == NodeUp(b.id)
         for _ in range(3):
             with Node.start("h", cookie=SECRET, join=a.address, hidden=True) as h:
                 eventually(lambda: a.linked_id("h"))
