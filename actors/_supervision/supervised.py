@@ -66,6 +66,9 @@ class _Watched(pykka.ThreadingActor):
     def _stop(self) -> None:
         self._note(None)
         super()._stop()
+        # Not only when the thread ends: in between Pykka answers who has stopped it,
+        # and they are to find the names free and the watchers told.
+        finish(self.actor_ref, cell_of(self.actor_ref))
 
     def _handle_failure(
         self,

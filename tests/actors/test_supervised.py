@@ -17,8 +17,10 @@ from actors import (
     mailbox,
     on_down,
     orphans,
+    register_name,
     start_ready,
     supervised,
+    whereis,
 )
 from tests.conftest import Eventually
 
@@ -209,3 +211,25 @@ def test_a_child_may_have_a_verb_called_begin() -> None:
 
         assert beginner.ref is not None
         assert beginner.ref.proxy().begin("work").get(timeout=5) == "work"
+
+
+def test_when_a_plain_actors_stop_is_answered_watchers_have_been_told() -> None:
+    go = threading.Event()
+
+    class Lingering(Plain):
+        def _actor_loop_teardown(self) -> None:
+            go.wait(5)
+            super()._actor_loop_teardown()
+
+    seen: list[object] = []
+    ref = start_ready(Lingering)
+    register_name("lingering", ref)
+    on_down(ref, seen.append)
+
+    stopped = ref.stop(timeout=5)
+    told, holder = list(seen), whereis("lingering")
+    go.set()
+
+    assert stopped
+    assert told == ["normal"]
+    assert holder is None
