@@ -98,13 +98,17 @@ def groups(
 
 
 def await_meeting(*started: Group) -> None:
-    """Wait until each of these groups is linked with all others."""
+    """Wait until each of these groups is linked with all others, and follows them.
+
+    A node that does not follow yet gets the difference of several writes, not each.
+    """
     names = {group.node.name for group in started}
 
     def met() -> bool:
         return all({*g.nodes(), g.node.name} == names for g in started)
 
     eventually(met, PATIENCE, what="groups meet")
+    settle(*started)
 
 
 def settle(*started: Group) -> None:
