@@ -1,10 +1,20 @@
 """What runs inside a node, as supervised actors."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from actors import Actor, ActorRef, ChildSpec, Supervisor, Timer, child, tell_after
+from actors import (
+    Actor,
+    ActorDeadError,
+    ActorRef,
+    ChildSpec,
+    Supervisor,
+    Timer,
+    child,
+    tell_after,
+)
 from transport._core import addresses, messages
 from transport._http.server import HttpServer, Server
 from transport._links import io, words
@@ -69,10 +79,12 @@ class LinkIO(Actor):
         loop = self._parts.loop
         loop.run(self._parts.board.tick, self._mail_waits)
         if not loop.ended:
-            self.actor_ref.tell(_Serve())
+            with suppress(ActorDeadError):
+                self.actor_ref.tell(_Serve())
 
     def _mail_waits(self) -> bool:
-        return not self.actor_inbox.empty()
+        # One that was killed has a successor, which serves the same sockets.
+        return not (self.actor_ref.is_alive() and self.actor_inbox.empty())
 
 
 def start_link_io(parts: Parts) -> ActorRef[LinkIO]:

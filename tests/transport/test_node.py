@@ -13,7 +13,7 @@ from functools import partial
 
 import pytest
 
-from actors import Timeout, exit, mailbox
+from actors import Timeout, exit, kill, mailbox
 from tests.conftest import Eventually
 from tests.transport.strangers import SECRET, Impostor, frozen, warnings
 from transport import (
@@ -327,6 +327,26 @@ def test_when_the_io_thread_dies_its_successor_links_again(
         b._engine._loop.call(poison)
         eventually(lambda: b._engine.link_to(a.id) not in (None, first))
 
+        assert b.ping("a", timeout=5) > 0
+
+
+@pytest.mark.crashes("LinkIO", by="killed")
+def test_an_io_thread_that_is_killed_leaves_the_links_to_its_successor(
+    a: Node, eventually: Eventually
+) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address) as b:
+        first = b._engine.link_to(b.linked_id("a"))
+        supervisor, threads = b._engine._supervisor, list[threading.Thread]()
+        assert supervisor is not None
+        b._engine._loop.call(lambda: threads.append(threading.current_thread()))
+        eventually(lambda: threads)
+
+        (io,) = [c.ref for c in supervisor.which_children() if c.id == "link I/O"]
+        assert io is not None
+        kill(io)
+
+        eventually(lambda: not threads[0].is_alive())
+        eventually(lambda: b._engine.link_to(a.id) not in (None, first))
         assert b.ping("a", timeout=5) > 0
 
 
