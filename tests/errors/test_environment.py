@@ -213,6 +213,10 @@ def test_a_node_whose_links_keep_crashing_gives_up_and_says_so(
             frail.ping("host", timeout=5)
         eventually(lambda: [p.state for p in host.peers()] == ["down"], PATIENCE)
 
+        began = time.monotonic()
+        frail.stop(timeout=30)
+        assert time.monotonic() - began < 15
+
 
 def patient(ask: Callable[[], bool]) -> Callable[[], bool]:
     """Take "it has ended" for a yes."""

@@ -247,7 +247,8 @@ class Engine:
         if self._http is not None:
             self._http.end()
         if self._supervisor is not None:
-            if not left.wait(timeout):
+            # A node that gave up has no I/O thread that could say goodbye.
+            if not (self._supervisor.is_alive() and left.wait(timeout)):
                 self._loop.ended = True
                 self._loop.wake()
             self._supervisor.stop(timeout=max(0.1, deadline - clock.monotonic()))
