@@ -28,6 +28,7 @@ from actors import (
     stop_with,
     unlink,
 )
+from actors._home import cell_of
 from tests.conftest import Eventually
 
 Ref = pykka.ActorRef[Any]
@@ -378,7 +379,7 @@ def test_signals_to_the_dead_are_dropped() -> None:
 
 @pytest.mark.parametrize("cls", [Worker, Keeper, Plain])
 def test_a_kill_cannot_be_trapped_and_runs_no_hook(
-    cls: type[Any], caplog: pytest.LogCaptureFixture
+    cls: type[Any], caplog: pytest.LogCaptureFixture, eventually: Eventually
 ) -> None:
     hooks: list[str] = []
 
@@ -386,6 +387,8 @@ def test_a_kill_cannot_be_trapped_and_runs_no_hook(
     hooked: type[Any] = type("Hooked", (cls,), names)
     ref: Ref = hooked.start()
     settled(ref)
+    # It has answered a moment before it is idle.
+    eventually(lambda: cell_of(ref).envelope is None)
     thread = next(t for t in threading.enumerate() if t.name.startswith("Hooked"))
 
     actors.exit(ref, "kill")
