@@ -207,7 +207,8 @@ class Experiment:
         """Leave no thread behind, whatever went wrong."""
         root = self.lab.bosses.get(self.plan.id)
         if root is not None:
-            root.stop(timeout=self.patience)
+            # As long as it takes: a tree that differs has been found already.
+            root.stop(timeout=PATIENCE)
 
     def boss(self, path: str) -> Boss:
         return self.lab.bosses[path]
