@@ -326,6 +326,7 @@ def test_when_the_io_thread_dies_its_successor_links_again(
 
         b._engine._loop.call(poison)
         eventually(lambda: b._engine.link_to(a.id) not in (None, first))
+        eventually(lambda: b.linked_id("a"))
 
         assert b.ping("a", timeout=5) > 0
 
@@ -347,6 +348,7 @@ def test_an_io_thread_that_is_killed_leaves_the_links_to_its_successor(
 
         eventually(lambda: not threads[0].is_alive())
         eventually(lambda: b._engine.link_to(a.id) not in (None, first))
+        eventually(lambda: b.linked_id("a"))
         assert b.ping("a", timeout=5) > 0
 
 
