@@ -45,6 +45,8 @@ def test_what_cannot_be_pickled_is_an_error_of_the_sender(host: Node) -> None:
     ):
         register_name("one", one)
         far = host.actor("b", "one")
+        # Who dialled is linked first.
+        host.wait_peers(1, 5)
 
         for send in (far.tell, far.ask):
             with pytest.raises(EncodeError) as caught:
@@ -67,6 +69,8 @@ def test_a_message_over_the_limit_is_refused_with_both_sizes(host: Node) -> None
     ):
         register_name("one", one)
         far = host.actor("b", "one")
+        # Who dialled is linked first.
+        host.wait_peers(1, 5)
 
         with pytest.raises(MessageTooLargeError) as caught:
             far.tell(bytes(65 << 20))
@@ -140,6 +144,7 @@ def test_a_node_that_is_suspect_or_down_fails_at_once() -> None:
         register_name("one", one)
         named = a.actor("b", "one")
         far = a.ref(b.id, b.adopt(one), "Listener")
+        a.wait_peers(1, 5)
         assert far.ask("first", timeout=5) == 1
         try:
             # Its I/O thread stands still, so that nobody refuses a dial.
