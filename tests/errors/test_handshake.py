@@ -217,3 +217,19 @@ def test_a_clock_that_differs_is_said_once(
     words = rf"clock of caller is 7[23]\.\d s {where}; conflicts with caller will be"
     assert re.search(words, line)
     assert len(warnings(caplog)) == 1
+
+
+def test_a_beat_that_was_long_on_its_way_says_nothing_about_a_clock(
+    victim: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = caller(victim).open()
+    with made.sock:
+        for late in [73, 72, 71, 0, 0, 0, 0]:
+            beat = control.Beat(int((time.time() - late) * 1000))
+            made.send(made.session.frame(Kind.CONTROL, control.encode(beat)))
+
+        link = victim._engine.link_to(eventually(lambda: victim.linked_id("caller")))
+        assert link is not None
+        eventually(lambda: sum(lead > -60 for lead in link.leads) == 4)
+
+    assert warnings(caplog) == []

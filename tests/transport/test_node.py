@@ -532,9 +532,10 @@ def test_a_clock_that_differs_is_said(
 ) -> None:
     stranger = Impostor(a).open()
     wrong = control.Beat(int(time.time() + ahead) * 1000)
+    said: list[control.Control] = [*[wrong] * 5, control.Bye("done")]
     frames = [
         stranger.session.frame(Kind.CONTROL, control.encode(message))
-        for message in (wrong, wrong, control.Bye("done"))
+        for message in said
     ]
 
     stranger.send(b"".join(frames))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Messages that wait for a fence: beyond this the peer has to wait too.
 HELD_BYTES = 16 << 20
+# By how many a peer's clock is judged: a beat may be late for other reasons.
+BEATS_OF_A_CLOCK = 5
 # How long frames of channels gather, when more come than are worth a write each.
 GATHER = 0.0003
 
@@ -94,9 +96,7 @@ class Link:
         self._board = shared.board
         self._loop = shared.loop
         self._bucket = shared.bucket
-        self._pump_due = False
-        self._gathering = False
-        self._paused = False
+        self._pump_due = self._gathering = self._paused = False
         self.session = session
         self.tls: Secured | None = None
         self.outbox = Outbox(self, shared.queue_bytes)
@@ -112,6 +112,8 @@ class Link:
         self.node: NodeId | None = None
         self.ready: control.Ready | None = None
         self.rtt: float | None = None
+        # Seconds by which its clock seemed to be ahead in its last beats.
+        self.leads: deque[float] = deque(maxlen=BEATS_OF_A_CLOCK)
         # Channels: the peer's offers, those bound here, and ours that it accepted.
         self.offers: dict[int, control.Open] = {}
         self.bound: dict[int, Channel] = {}
