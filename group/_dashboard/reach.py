@@ -167,7 +167,9 @@ class HiddenReach:
 
 
 def _linked(node: Node) -> list[str]:
-    return sorted(peer.name for peer in node.peers() if peer.state is State.UP)
+    # A peer is up a moment before it can be told anything.
+    up = [peer.name for peer in node.peers() if peer.state is State.UP]
+    return sorted(name for name in up if node.linked_id(name) is not None)
 
 
 def _far(home: Node, group: str, node: str) -> AnyRef:

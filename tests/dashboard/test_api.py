@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from group._version import VERSION
 from tests.group.people import PATIENCE, Listener, await_meeting, listeners, settle
 from tests.http.visitor import LIMIT, Answer, visit, where
 from tests.waiting import eventually
-from transport import Node
+from transport import Node, NodeId
+from transport._links.exchange import Exchange
 
 Json = dict[str, Any]
 STATIC = Path(dashboard.__file__).parent / "static"
@@ -347,6 +349,35 @@ def test_a_hidden_node_shows_the_same_and_outlives_the_node_it_was_told_of() -> 
             assert browser.await_key("d")["type"] == "node_down"
 
         eventually(lambda: outside.get("status")["node"] == "c", PATIENCE)
+
+
+@pytest.mark.slow
+def test_who_asks_for_a_node_that_is_just_being_linked_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link_up = Exchange._link_up
+
+    def late(me: Exchange, token: int, node: NodeId) -> None:
+        if me.me.name == "looker" and node.name == "c":
+            time.sleep(0.3)
+        link_up(me, token, node)
+
+    monkeypatch.setattr(Exchange, "_link_up", late)
+    with (
+        two_nodes("c", "d") as pair,
+        Node.start(
+            "looker", join=pair.b.node.address, hidden=True, http="127.0.0.1:0"
+        ) as looker,
+    ):
+        looker.wait_peers(1, PATIENCE)
+        looker.pages.add("/", Dashboard(HiddenReach(looker, "app")).answer)
+        assert looker.http_url is not None
+        outside = Pair(pair.a, pair.b, looker.http_url)
+        outside.get("status")
+        # As the mesh has it; nothing can be sent yet.
+        eventually(lambda: len(looker.peers()) == 2, PATIENCE)
+
+        assert outside.get("status", node="c")["node"] == "c"
 
 
 def test_a_hidden_node_says_that_the_only_node_is_lost() -> None:
