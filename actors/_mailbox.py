@@ -140,7 +140,9 @@ class Mailbox(Actor):
                     self._answer(envelope.reply_to, None)
                 return message
             self._serve(envelope)
-        raise ActorDeadError(f"{self} has ended: {self._cell.reason}")
+        cell = self._cell
+        reason = cell.reason if cell.ended else cell.verdict
+        raise ActorDeadError(f"{self} has ended: {reason}")
 
     def _serve(self, envelope: Mail) -> None:
         """Do what Pykka's own messages ask for."""

@@ -92,6 +92,8 @@ def end(ref: ActorRef[Answer], reason: Reason) -> bool:
         False if the actor was dead already.
     """
     cell, inbox = ref.cell, ref.actor_inbox
+    # Before a mailbox's thread can see that it is over, and say why.
+    cell.condemn(reason)
     leave(ref)
     inbox.close()
     live.pop(cell.number, None)

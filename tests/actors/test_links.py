@@ -28,6 +28,7 @@ from actors import (
     stop_with,
     unlink,
 )
+from actors._ends.cell import Cell
 from actors._home import cell_of
 from tests.conftest import Eventually
 
@@ -260,6 +261,29 @@ def test_a_crash_ends_a_linked_mailbox_and_its_owner_sees_it() -> None:
 
         with pytest.raises(ActorDeadError, match="ValueError: x"):
             me.receive(timeout=5)
+
+
+def test_the_owner_of_a_mailbox_hears_the_reason_even_before_its_watchers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard = threading.Event()
+    end = Cell.end
+
+    def late(cell: Cell, reason: object) -> bool:
+        heard.wait(5)
+        return end(cell, reason)
+
+    with mailbox() as me:
+        ender = threading.Thread(target=actors.exit, args=(me.ref, "shutdown"))
+        with monkeypatch.context() as patch:
+            patch.setattr(Cell, "end", late)
+            ender.start()
+
+            with pytest.raises(ActorDeadError, match="has ended: shutdown"):
+                me.receive(timeout=5)
+
+            heard.set()
+            ender.join(5)
 
 
 @pytest.mark.parametrize("pair", [(Worker, Plain), (Plain, Worker), (Plain, Plain)])
