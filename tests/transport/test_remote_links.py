@@ -1,6 +1,7 @@
 """Links across nodes, when links of the other kind break and return."""
 
 import itertools
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from actors import (
     link,
     mailbox,
     monitor,
+    on_down,
     register_name,
     unlink,
 )
@@ -199,11 +201,15 @@ def test_an_end_while_the_connection_is_broken_is_heard_when_it_is_back(
     settled(*pair)
     home.cut(away)
 
+    # The last of its watchers: all others have been told by then.
+    ended = threading.Event()
+    on_down(user, lambda _: ended.set())
     user.tell(Fail(ValueError("bad day")))
-    eventually(lambda: not user.is_alive())
+    assert ended.wait(5)
     home.connect(away)
     settled(*pair)
 
+    eventually(lambda: heard(mine))
     (there,) = heard(mine)
     assert isinstance(there, Exit)
     assert isinstance(there.reason, Crash)
