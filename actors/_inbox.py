@@ -111,7 +111,8 @@ class Inbox:
     def close(self) -> None:
         """Refuse what waits and all that comes, and wake the reader if it sleeps."""
         self.closed = True
-        self.refuse_all()
+        if self._orders or self._overtaken or not self._queue.empty():
+            self.refuse_all()
         self._put(_NUDGE)
 
     def refuse_all(self) -> None:

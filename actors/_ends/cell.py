@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 # Numbers of actors: process-wide, from 1, never given twice.
 numbers = count(1)
 
+_FAILED = Contained("watcher_failed")
+
 
 class Watch:
     """One callback waiting for one death. Calling it takes the callback back."""
 
-    __slots__ = ("_callback", "_cell")
+    __slots__ = ("_cell", "callback")
 
     def __init__(self, cell: Cell, callback: OnDown) -> None:
         self._cell = cell
-        self._callback = callback
+        self.callback = callback
 
     def __call__(self) -> bool:
         """Say whether the callback is taken back; False means too late."""
@@ -37,8 +39,8 @@ class Watch:
 
     def fire(self, reason: Reason) -> None:
         """Tell the watcher; its failure is logged and goes no further."""
-        with Contained("watcher_failed"):
-            self._callback(reason)
+        with _FAILED:
+            self.callback(reason)
 
 
 class Cell:
@@ -139,8 +141,14 @@ class Cell:
             # Under the lock: who sees this actor dead must find its names free.
             if self.names:
                 _names.release(self.names)
-        for watch in watches:
-            watch.fire(reason)
+        left = iter(watches)
+        told = False
+        while not told:
+            # Entered anew for those that are left when one has failed.
+            with _FAILED:
+                for watch in left:
+                    watch.callback(reason)
+                told = True
         for cancel in cancels:
             cancel()
         return True
