@@ -298,15 +298,15 @@ class Node:
         Raises:
             NotLocalError: It belongs to another node.
         """
-        return self._traffic.adopt(ref)
+        return self._traffic.locals.adopt(ref)
 
     def ref(self, node_id: NodeId, n: int, cls: str) -> AnyRef:
         """Return the ref of an address: a local one where the actor is ours."""
-        return self._traffic.ref(node_id, n, cls)
+        return self._traffic.refs.ref(node_id, n, cls)
 
     def is_local(self, ref: AnyRef) -> bool:
         """Tell whether an actor is one of this node, or could become one."""
-        return self._traffic.is_local(ref)
+        return self._traffic.refs.is_local(ref)
 
     def address_of(self, ref: AnyRef) -> tuple[NodeId, int]:
         """Return the node and number under which a ref travels."""

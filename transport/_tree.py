@@ -84,7 +84,7 @@ class LinkIO(Actor):
 
     def _mail_waits(self) -> bool:
         # One that was killed has a successor, which serves the same sockets.
-        return not (self.actor_ref.is_alive() and self.actor_inbox.empty())
+        return self.actor_stopped.is_set() or not self.actor_inbox.empty()
 
 
 def start_link_io(parts: Parts) -> ActorRef[LinkIO]:

@@ -133,8 +133,8 @@ def linked(
 
 def seen_from(node: MemoryNode, home: MemoryNode, ref: AnyRef) -> AnyRef:
     """Make an actor one of its home, and return its ref as another node has it."""
-    n = home.traffic.adopt(ref)
-    return node.traffic.ref(home.id, n, ref.actor_class.__name__)
+    n = home.traffic.locals.adopt(ref)
+    return node.traffic.refs.ref(home.id, n, ref.actor_class.__name__)
 
 
 @contextmanager

@@ -284,7 +284,7 @@ def test_a_plain_pykka_ref_travels_and_gets_the_sender_as_its_home() -> None:
         far.tell(plain_ref)
 
         assert answer is plain_ref
-        assert b.traffic.is_local(plain_ref)
+        assert b.traffic.refs.is_local(plain_ref)
         (heard,) = heard_by(user, far)
         assert isinstance(heard, RemoteActorRef)
         assert heard == plain_ref
@@ -295,7 +295,7 @@ def test_a_plain_pykka_ref_travels_and_gets_the_sender_as_its_home() -> None:
 def test_a_proxy_travels_and_works_at_both_ends() -> None:
     with linked("a", "b") as (a, b), users(2) as (user, friend):
         far = seen_from(b, a, user)
-        b.traffic.adopt(friend)
+        b.traffic.locals.adopt(friend)
 
         for proxy in (friend.proxy(), friend.proxy().settings, friend.proxy().shout):
             far.tell(proxy)
@@ -310,7 +310,7 @@ def test_a_proxy_travels_and_works_at_both_ends() -> None:
 
 def test_the_first_node_that_an_actor_is_used_with_stays_its_home() -> None:
     with linked("a", "b") as (a, b), users(2) as (user, other):
-        a.traffic.adopt(user)
+        a.traffic.locals.adopt(user)
         far = seen_from(a, b, other)
 
         far.tell(user)
@@ -320,16 +320,16 @@ def test_the_first_node_that_an_actor_is_used_with_stays_its_home() -> None:
         assert heard.node == "a"
         assert heard == user
         with pytest.raises(TransportError, match="belongs to node a, not to b"):
-            b.traffic.adopt(user)
+            b.traffic.locals.adopt(user)
 
 
 def test_a_stopped_node_gives_its_actors_free() -> None:
     first = MemoryNode("first")
     with users() as (user,):
-        first.traffic.adopt(user)
+        first.traffic.locals.adopt(user)
         first.stop()
         second = MemoryNode("second")
 
-        assert second.traffic.adopt(user) > 0
+        assert second.traffic.locals.adopt(user) > 0
 
         second.stop()

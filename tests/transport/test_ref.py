@@ -103,18 +103,18 @@ def test_a_ref_of_this_node_is_the_local_one_dead_or_alive(
     pair: Pair, user: AnyRef
 ) -> None:
     home, _ = pair
-    n = home.traffic.adopt(user)
+    n = home.traffic.locals.adopt(user)
 
-    assert home.traffic.ref(home.id, n, "User") is user
+    assert home.traffic.refs.ref(home.id, n, "User") is user
     user.stop()
-    assert home.traffic.ref(home.id, n, "User") is user
+    assert home.traffic.refs.ref(home.id, n, "User") is user
     assert home.traffic.address_of(user) == (home.id, n)
 
 
 def test_a_ref_of_this_node_that_nobody_knows_is_dead(pair: Pair) -> None:
     home, _ = pair
 
-    ghost = home.traffic.ref(home.id, 10**9, "User")
+    ghost = home.traffic.refs.ref(home.id, 10**9, "User")
 
     assert not ghost.is_alive()
     with pytest.raises(ActorDeadError):
@@ -125,14 +125,14 @@ def test_a_remote_ref_cannot_be_adopted(pair: Pair, user: AnyRef) -> None:
     home, away = pair
 
     with pytest.raises(NotLocalError, match="belongs to node web2, not to web1"):
-        away.traffic.adopt(seen_from(away, home, user))
+        away.traffic.locals.adopt(seen_from(away, home, user))
 
 
 def test_numbers_that_never_travelled_cannot_be_reached(
     pair: Pair, user: AnyRef
 ) -> None:
     home, away = pair
-    guessed = away.traffic.ref(home.id, actor_id(user), "User")
+    guessed = away.traffic.refs.ref(home.id, actor_id(user), "User")
 
     with pytest.raises(ActorDeadError):
         guessed.ask("hello", timeout=5)
@@ -164,7 +164,7 @@ def test_everything_fails_at_once_when_the_node_is_lost(
 
 def test_a_node_that_was_never_linked_is_lost(pair: Pair) -> None:
     stranger = MemoryNode("stranger")
-    far = pair[0].traffic.ref(stranger.id, 1, "User")
+    far = pair[0].traffic.refs.ref(stranger.id, 1, "User")
 
     with pytest.raises(NodeDownError, match="stranger is down: never linked"):
         far.tell("hello")

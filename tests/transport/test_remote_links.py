@@ -115,7 +115,10 @@ def test_the_one_that_was_linked_can_unlink_too(
     link(far, me=mine)
     settled(*pair)
 
-    unlink(home.traffic.ref(away.id, away.traffic.adopt(mine), "Trapper"), me=user)
+    unlink(
+        home.traffic.refs.ref(away.id, away.traffic.locals.adopt(mine), "Trapper"),
+        me=user,
+    )
     settled(*pair)
     assert ties(home) == ties(away) == 0
     user.tell(Fail(ValueError("bad day")))
@@ -271,7 +274,7 @@ def test_a_name_can_be_linked_through_any_node_of_its_interpreter(
 ) -> None:
     _, away = pair
     third = MemoryNode("third")
-    third.traffic.adopt(trapper)
+    third.traffic.locals.adopt(trapper)
     register_name("linked", trapper)
     named = away.traffic.actor("web2", "linked")
 
@@ -340,7 +343,7 @@ def test_an_exit_signal_of_another_nodes_actor_is_unsigned(
 ) -> None:
     home, away = pair
     far = seen_from(away, home, trapper)
-    home.traffic.adopt(mine)
+    home.traffic.locals.adopt(mine)
 
     away.traffic.send_exit(_remote(far), mine, "shutdown")
     settled(*pair)

@@ -188,7 +188,7 @@ def test_a_watcher_that_ends_leaves_nothing_behind(pair: Pair, user: AnyRef) -> 
 
 def test_an_actor_nobody_remembers_is_noproc(pair: Pair, me: Mailbox) -> None:
     home, away = pair
-    ghost = away.traffic.ref(home.id, 10**9, "User")
+    ghost = away.traffic.refs.ref(home.id, 10**9, "User")
 
     watch = monitor(ghost)
 

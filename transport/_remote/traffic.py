@@ -45,11 +45,16 @@ class ActorTraffic:
     """The actors' side of a node.
 
     Refs call it from any thread, the node from its I/O thread; nothing here blocks.
+
+    Attributes:
+        locals: The actors that are of this node.
+        refs: Refs to addresses and back.
     """
 
     def __init__(self, links: Links) -> None:
         self._links = links
         self._sender = Sender(links, self, self.message)
+        self.locals, self.refs = self._sender.actors, self._sender.refs
         self._asks = Asks()
         self._monitors = RemoteMonitors(self._sender)
         self._ties = RemoteLinks(self._sender)
@@ -74,36 +79,20 @@ class ActorTraffic:
 
     # What a node offers of it.
 
-    def adopt(self, ref: AnyRef) -> int:
-        """Make a local actor one of this node, and return its number.
-
-        Raises:
-            NotLocalError: It belongs to another node.
-        """
-        return self._sender.actors.adopt(ref)
-
-    def ref(self, node_id: NodeId, n: int, cls: str) -> AnyRef:
-        """Return the local ref where the node is this one, else a RemoteActorRef."""
-        return self._sender.ref(node_id, n, cls)
-
-    def is_local(self, ref: AnyRef) -> bool:
-        """Tell whether an actor lives here: it is adopted, or would be if asked."""
-        return self._sender.refs.is_local(ref)
-
     def address_of(self, ref: AnyRef) -> tuple[NodeId, int]:
         """Return where an actor lives, and its number there.
 
         Raises:
             TypeError: The ref stands for whoever bears a name, not for one actor.
         """
-        node, incarnation, to, _ = self._sender.refs.address(ref)
+        node, incarnation, to, _ = self.refs.address(ref)
         if isinstance(to, str):
             raise TypeError(f"{ref!r} is a name, not one actor")
         return NodeId(node, incarnation), to
 
     def actor(self, node: str, name: str) -> RemoteActorRef:
         """Return a ref to whoever bears a name on a node when a message gets there."""
-        return self._sender.refs.named(node, name)
+        return self.refs.named(node, name)
 
     def tell_many(self, refs: Sequence[AnyRef], message: object) -> int:
         """Send one message to many actors, encoded once and one frame per node.
@@ -218,7 +207,7 @@ class ActorTraffic:
         """Return who an exit signal is from; an actor of another node stays unnamed."""
         if sender is not None:
             with suppress(NotLocalError):
-                return self._sender.adopt(sender), self._sender.class_of(sender)
+                return self.locals.adopt(sender), self._sender.class_of(sender)
         return 0, ""
 
     # What the node calls on its I/O thread: `Traffic`.
@@ -314,7 +303,7 @@ class ActorTraffic:
             return
         sender = None
         if header.n:
-            sender = self._sender.ref(node_id, header.n, header.cls)
+            sender = self.refs.ref(node_id, header.n, header.cls)
         deliver_exit(ref, sender, self._sender.read_reason(header.reason))
 
 
