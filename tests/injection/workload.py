@@ -52,12 +52,14 @@ def _dispatch(w: World) -> None:
         raise ViolationError(f"dispatch addressed {count} actors, not {len(refs)}")
     for ref in refs:
         w.sent.setdefault(ref, []).append("hello")
+    w.crossing.add((w.actor("b1"), "hello"))
 
 
 def _dispatch_from_peer(w: World) -> None:
     w.settle(w.a)
     w.call(lambda: w.b.dispatch("user/1", "from b"))
     w.sent.setdefault(w.actor("a1"), []).append("from b")
+    w.crossing.add((w.actor("a1"), "from b"))
 
 
 def _connect_red(w: World) -> None:

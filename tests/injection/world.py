@@ -86,6 +86,8 @@ class World:
         # Whether callers may see what is thrown in: the directory's turns are theirs.
         self.is_seen = False
         self._links = self._linked()
+        # What went over a link, and is lost with it: to whom, and what.
+        self.crossing: set[tuple[AnyRef, object]] = set()
 
     @classmethod
     def begin(cls, stack: ExitStack) -> World:
@@ -192,10 +194,15 @@ class World:
     def settle(self, side: Group) -> None:
         """Wait until the other side has applied what this one wrote."""
         self.call(lambda: side.settle(DEADLINE))
-        if self._linked() != self._links:
+        if self.relinked:
             # A frame that crashes a shard costs its link. The fence was for those who
             # are linked; the others have the rows soon after they are again.
             self.until(self.is_in_step, "both have what the other wrote")
+
+    @property
+    def relinked(self) -> bool:
+        """Whether the link of the beginning has ended."""
+        return self._linked() != self._links
 
     def _linked(self) -> list[set[int]]:
         """Return the links that each side knows; one may notice an end first."""
