@@ -25,7 +25,10 @@ def written(key: bytes | None) -> list[bytes]:
 
 def read(key: bytes | None, *pieces: bytes) -> list[Frame]:
     reader = FrameReader(key)
-    return [frame for piece in pieces for frame in reader.feed(piece)]
+    frames = [frame for piece in pieces for frame in reader.feed(piece)]
+    if reader.fault is not None:
+        raise reader.fault
+    return frames
 
 
 @pytest.mark.parametrize("key", [None, KEY])
@@ -76,6 +79,17 @@ def test_an_unknown_kind_is_refused() -> None:
         read(None, FrameWriter(None).encode(9, b""))
 
 
+@pytest.mark.parametrize("key", [None, KEY])
+def test_what_came_before_a_wrong_frame_is_delivered(key: bytes | None) -> None:
+    writer, reader = FrameWriter(key), FrameReader(key)
+    good = [writer.encode(Kind.CHANNEL, body) for body in (b"one", b"two")]
+
+    frames = reader.feed(b"".join(good) + writer.encode(9, b"") + b"more")
+
+    assert [frame.body for frame in frames] == [b"one", b"two"]
+    assert str(reader.fault) == "unknown frame kind 9"
+
+
 def test_parts_make_one_message() -> None:
     parts = Parts(limit=10)
 
@@ -96,11 +110,8 @@ def test_a_message_over_the_limit_is_refused_at_the_part_that_passes_it() -> Non
 @settings(max_examples=300, deadline=None)
 @given(data=st.binary(max_size=300), sealed=st.booleans())
 def test_rubbish_gives_frames_or_a_protocol_error(*, data: bytes, sealed: bool) -> None:
-    reader = FrameReader(KEY if sealed else None)
     try:
-        frames = [
-            frame for piece in (data[:7], data[7:]) for frame in reader.feed(piece)
-        ]
+        frames = read(KEY if sealed else None, data[:7], data[7:])
     except ProtocolError:
         return
     assert not (sealed and frames)

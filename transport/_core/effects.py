@@ -1,35 +1,35 @@
 """Everything a mesh may ask of the world."""
 
-from dataclasses import dataclass
+import msgspec
 
 from transport._core.identity import NodeId
 from transport._core.messages import Hints
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class _Effect(msgspec.Struct, frozen=True, gc=False):
+    """A value: built once, compared by type and content."""
+
+
+class Dial(_Effect, frozen=True):
     """Connect to `address`; report Met and Answered, or DialFailed or DialRejected."""
 
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Proceed:
+class Proceed(_Effect, frozen=True):
     """As the dialler, send READY with this `prev_token`."""
 
     token: int
     prev_token: int
 
 
-@dataclass(frozen=True, slots=True)
-class Accept:
+class Accept(_Effect, frozen=True):
     """As the answerer, send READY; the link is open."""
 
     token: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(_Effect, frozen=True):
     """As the answerer, send REJECT and close."""
 
     token: int
@@ -37,62 +37,54 @@ class Reject:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(_Effect, frozen=True):
     """Close this connection. No Lost is to be reported for it."""
 
     token: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SayBye:
+class SayBye(_Effect, frozen=True):
     """Tell the peer that we leave; its Close follows."""
 
     token: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(_Effect, frozen=True):
     """Send a sign of life."""
 
     token: int
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(_Effect, frozen=True):
     """Send a Ping: somebody else claims this peer's name."""
 
     token: int
 
 
-@dataclass(frozen=True, slots=True)
-class SendPeers:
+class SendPeers(_Effect, frozen=True):
     """Tell the peer where others may be dialled."""
 
     token: int
     hints: Hints
 
 
-@dataclass(frozen=True, slots=True)
-class PeerUp:
+class PeerUp(_Effect, frozen=True):
     """A node that was not known, or was down, is linked. LinkUp follows."""
 
     node: NodeId
     hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LinkUp:
+class LinkUp(_Effect, frozen=True):
     """Frames with this token may be sent and received."""
 
     token: int
     node: NodeId
 
 
-@dataclass(frozen=True, slots=True)
-class LinkDown:
+class LinkDown(_Effect, frozen=True):
     """Frames with this token must no longer count. The peer is suspect."""
 
     token: int
@@ -100,8 +92,7 @@ class LinkDown:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeerDown:
+class PeerDown(_Effect, frozen=True):
     """This life of a node is gone for good. Exactly once per PeerUp."""
 
     node: NodeId
@@ -109,15 +100,13 @@ class PeerDown:
     hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Paused:
+class Paused(_Effect, frozen=True):
     """This process did not run for so many seconds; no peer was judged for it."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
+class Quarantined(_Effect, frozen=True):
     """This life of a node gets no link for a while, after so many faults."""
 
     node: NodeId
@@ -126,8 +115,7 @@ class Quarantined:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class NameInUse:
+class NameInUse(_Effect, frozen=True):
     """A live node has our name, and we never had a link."""
 
     text: str

@@ -14,10 +14,10 @@ kind, the counter and the body; the length only decides where the frame ends.
 
 import hmac
 import struct
-from collections.abc import Iterator
 from enum import IntEnum
 from hashlib import blake2b
-from typing import NamedTuple
+
+import msgspec
 
 from transport._core.errors import ProtocolError
 
@@ -29,6 +29,7 @@ PART_BYTES = 64 << 10
 MAC_BYTES = 16
 
 _LENGTH = struct.Struct(">I")
+_LENGTH_BYTES = 4
 _KIND = struct.Struct(">B")
 _SEALED = struct.Struct(">BQ")
 _PLAIN_HEAD = struct.Struct(">IB")
@@ -46,7 +47,7 @@ class Kind(IntEnum):
     PART = 4
 
 
-class Frame(NamedTuple):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One frame as it arrived, already checked."""
 
     kind: Kind
@@ -85,20 +86,19 @@ class FrameReader:
 
     Attributes:
         frames: How many have come; the counter that the next one must have.
+        fault: What was wrong with the last bytes: the link must end.
     """
 
     def __init__(self, key: bytes | None) -> None:
         self._mac = None if key is None else blake2b(key=key, digest_size=MAC_BYTES)
         self.frames = 0
+        self.fault: ProtocolError | None = None
         self._rest = bytearray()
         self._least = _KIND.size if key is None else _SEALED.size + MAC_BYTES
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that `data` completes; the iterator must be exhausted.
-
-        Raises:
-            ProtocolError: Length, counter, MAC or kind is wrong. The link must end.
-        """
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return the frames that `data` completes, up to the first that is wrong."""
+        frames: list[Frame] = []
         # Nothing is copied when frames and reads end together, the usual case.
         source: bytes | bytearray = data
         if self._rest:
@@ -106,24 +106,23 @@ class FrameReader:
             source = self._rest
         start, size = 0, len(source)
         try:
-            while size - start >= _LENGTH.size:
-                begin = start + _LENGTH.size
+            while size - start >= _LENGTH_BYTES:
                 (length,) = _LENGTH.unpack_from(source, start)
+                begin = start + _LENGTH_BYTES
                 if not self._least <= length <= MAX_FRAME_BYTES:
                     raise self._wrong_length(length)
                 end = begin + length
                 if end > size:
                     break
-                yield self._frame(bytes(source[begin:end]))
+                frames.append(self._frame(bytes(source[begin:end])))
                 start = end
-        finally:
-            self._keep(source, start)
-
-    def _keep(self, source: bytes | bytearray, start: int) -> None:
+        except ProtocolError as fault:
+            self.fault = fault
         if source is self._rest:
             del self._rest[:start]
-        elif start < len(source):
+        elif start < size:
             self._rest += source[start:]
+        return frames
 
     def _wrong_length(self, length: int) -> ProtocolError:
         return ProtocolError(
@@ -132,15 +131,16 @@ class FrameReader:
         )
 
     def _frame(self, content: bytes) -> Frame:
-        start, end = _KIND.size, len(content)
-        if self._mac is not None:
-            start, end = _SEALED.size, end - MAC_BYTES
+        if self._mac is None:
+            body = content[_KIND.size :]
+        else:
             self._check(content)
+            body = content[_SEALED.size : -MAC_BYTES]
         kind = _KINDS.get(content[0])
         if kind is None:
             raise ProtocolError(f"unknown frame kind {content[0]}", reason="frame")
         self.frames += 1
-        return Frame(kind, content[start:end])
+        return Frame(kind, body)
 
     def _check(self, content: bytes) -> None:
         counter = _SEALED.unpack_from(content)[1]

@@ -125,7 +125,9 @@ class Handshake:
         self._fingerprints = fingerprints
         self._buffer = b""
         self._expects = Step.HELLO2 if dialler else Step.HELLO1
-        self._hello1 = self._hello2 = b""
+        self._hello1 = b""
+        # Both greetings as they were sent, and their SHA-256.
+        self._transcript = self._digest = b""
         self._mac_i = b""
         self._keys = b""
         self.peer: NodeId | None = None
@@ -190,16 +192,17 @@ class Handshake:
 
     def _take_hello1(self, body: bytes) -> bytes:
         hello = self._meet(body)
-        self._hello1, self._hello2 = body, self._hello()
+        reply = self._hello()
+        self._greeted(body, reply)
         self.peer = hello.node
         self._expects = Step.AUTH_I
-        return _pack(Step.HELLO2, self._hello2)
+        return _pack(Step.HELLO2, reply)
 
     def _take_hello2(self, body: bytes) -> bytes:
         hello = self._meet(body)
         if hello.nonce == self._nonce:
             raise AuthError("the peer returned our own nonce")
-        self._hello2 = body
+        self._greeted(self._hello1, body)
         self.peer = hello.node
         self._keys = _extract(self._me.cookies[0] if self._me.cookies else b"")
         self._mac_i = self._mac(self._keys, b"dialler")
@@ -257,22 +260,25 @@ class Handshake:
             )
         return hello
 
-    def _transcript(self) -> bytes:
-        parts = (self._hello1, self._hello2, *self._fingerprints)
-        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    def _greeted(self, hello1: bytes, hello2: bytes) -> None:
+        """Both greetings are known, and with them what everything is derived from."""
+        parts = (hello1, hello2, *self._fingerprints)
+        self._transcript = b"".join(
+            [len(part).to_bytes(4, "big") + part for part in parts]
+        )
+        self._digest = hashlib.sha256(self._transcript).digest()
 
     def _mac(self, keys: bytes, role: bytes, after: bytes = b"") -> bytes:
-        transcript = self._transcript()
-        key = _expand(keys, b"prove " + role, transcript)
-        return hmac.digest(key, transcript + role + after, "sha256")
+        key = _expand(keys, b"prove " + role, self._digest)
+        return hmac.digest(key, self._transcript + role + after, "sha256")
 
     def _finish(self) -> None:
-        transcript = self._transcript()
-        token = _expand(self._keys, b"token", transcript)[:8]
+        keys, digest = self._keys, self._digest
+        token = _expand(keys, b"token", digest)[:8]
         to_answerer = to_dialler = None
         if self._me.sealed:
-            to_answerer = _expand(self._keys, b"dialler to answerer", transcript)
-            to_dialler = _expand(self._keys, b"answerer to dialler", transcript)
+            to_answerer = _expand(keys, b"dialler to answerer", digest)
+            to_dialler = _expand(keys, b"answerer to dialler", digest)
         assert self.peer is not None
         self.proof = Proof(
             node=self.peer,
@@ -366,8 +372,7 @@ def _extract(cookie: bytes) -> bytes:
     return hmac.digest(b"agrp/1", cookie, "sha256")
 
 
-def _expand(keys: bytes, label: bytes, transcript: bytes) -> bytes:
-    digest = hashlib.sha256(transcript).digest()
+def _expand(keys: bytes, label: bytes, digest: bytes) -> bytes:
     return hmac.digest(keys, label + b"\0" + digest + b"\x01", "sha256")
 
 

@@ -1,14 +1,17 @@
 """Everything that may happen to a mesh. A `token` names one connection for ever."""
 
-from dataclasses import dataclass
+import msgspec
 
 from transport._core.identity import NodeId
 
 Hints = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class _Message(msgspec.Struct, frozen=True, gc=False):
+    """A value: built once, compared by type and content."""
+
+
+class Join(_Message, frozen=True):
     """Somebody here wants a link with whoever listens at `address`.
 
     For good, or, not `lasting`, until it was long enough out of reach.
@@ -18,22 +21,19 @@ class Join:
     lasting: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnect:
+class Disconnect(_Message, frozen=True):
     """Somebody here wants no link with the node called `name`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(_Message, frozen=True):
     """This node leaves."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class DialFailed:
+class DialFailed(_Message, frozen=True):
     """No connection, or one that ended before anybody was proven.
 
     `refused` means that the machine is there and nobody listens.
@@ -44,8 +44,7 @@ class DialFailed:
     refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DialRejected:
+class DialRejected(_Message, frozen=True):
     """The node at `address` said no; `code` is a word of REJECT."""
 
     address: str
@@ -53,8 +52,7 @@ class DialRejected:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(_Message, frozen=True):
     """A dial has proven who is at `address`. Answered by Proceed or Close."""
 
     token: int
@@ -62,8 +60,7 @@ class Met:
     node: NodeId
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(_Message, frozen=True):
     """The node met at `dialled` has accepted: its READY is here."""
 
     token: int
@@ -74,8 +71,7 @@ class Answered:
     lease: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(_Message, frozen=True):
     """A proven node has dialled us. Answered by Accept or Reject."""
 
     token: int
@@ -86,8 +82,7 @@ class Asked:
     lease: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(_Message, frozen=True):
     """An open link has ended; `fault` when the peer sent what no peer may send."""
 
     token: int
@@ -95,24 +90,21 @@ class Lost:
     fault: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GotBye:
+class GotBye(_Message, frozen=True):
     """The peer leaves for good."""
 
     token: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class GotPeers:
+class GotPeers(_Message, frozen=True):
     """The peer knows of these: (name, address)."""
 
     token: int
     hints: Hints
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(_Message, frozen=True):
     """Time has passed. At least one per heartbeat, after all sockets were read."""
 
 

@@ -1,6 +1,6 @@
 """Which addresses to dial, and when."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from transport._core import backoff
@@ -54,11 +54,13 @@ class Routes:
         """Return what is known of an address."""
         return self._routes.get(address)
 
-    def due(self, now: float) -> Iterator[Route]:
-        """Yield the routes to dial now; each is then being dialled."""
-        for route in list(self._routes.values()):
-            if route.due <= now and not route.dialling and not route.is_self:
-                yield route
+    def due(self, now: float) -> list[Route]:
+        """Return the routes to dial now."""
+        return [
+            route
+            for route in self._routes.values()
+            if route.due <= now and not (route.dialling or route.is_self)
+        ]
 
     def next_due(self, linked: Callable[[Route], bool]) -> float | None:
         """Return when the next dial is due, if any will be."""

@@ -9,8 +9,6 @@ sees READY. Nothing is delivered before that. Every fault is one `Failed`, the l
 event; afterwards `receive` returns nothing.
 """
 
-from dataclasses import dataclass
-
 import msgspec
 
 from transport._core import control
@@ -21,16 +19,14 @@ from transport._core.handshake import Credentials, Handshake, Proof, farewell
 from transport._core.identity import NodeId
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(msgspec.Struct, frozen=True, gc=False):
     """To a dialler: the peer is who it says. Answer with `ready`."""
 
     node: NodeId
     token: int
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """To an answerer: a proven peer wants a link. Answer with `accept` or `reject`."""
 
     node: NodeId
@@ -38,8 +34,7 @@ class Asked:
     ready: Ready
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True, gc=False):
     """To a dialler: the peer has accepted; the link is open."""
 
     node: NodeId
@@ -47,15 +42,13 @@ class Opened:
     ready: Ready
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True, gc=False):
     """The peer said something about the link."""
 
     message: Control
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """This connection must end, for this reason."""
 
     error: WireError
@@ -73,6 +66,9 @@ class Session:
         nonce: 32 fresh random bytes.
         dialler: Whether this end opened the connection.
         fingerprints: Of the dialler's and the answerer's certificate, below TLS.
+
+    Attributes:
+        frame: Returns the bytes of the next frame of an open link, from kind and body.
     """
 
     def __init__(
@@ -91,8 +87,7 @@ class Session:
         )
         self._out = [self._handshake.begin()] if dialler else []
         self._proof: Proof | None = None
-        self._reader = FrameReader(None)
-        self._writer = FrameWriter(None)
+        self._use(None, None)
         # Whether the peer's READY is due: once for an answerer, and for a dialler
         # only after its own.
         self._due = not dialler
@@ -106,6 +101,8 @@ class Session:
 
     def take(self) -> bytes:
         """Return, once, what handshake and READY want to send."""
+        if not self._out:
+            return b""
         out, self._out = b"".join(self._out), []
         return out
 
@@ -115,7 +112,16 @@ class Session:
         if self.ended:
             return events
         try:
-            self._read(data, events)
+            if self._proof is None:
+                data = self._shake(data, events)
+            for frame in self._reader.feed(data):
+                # The usual case first, and here: it is hot.
+                if self.open and frame.kind is not Kind.CONTROL:
+                    events.append(frame)
+                else:
+                    events.append(self._other(frame))
+            if self._reader.fault is not None:
+                raise self._reader.fault
         except WireError as error:
             self.ended = True
             if self._proof is None:
@@ -143,30 +149,20 @@ class Session:
         """How many frames have come and gone since the handshake."""
         return self._reader.frames, self._writer.frames
 
-    def frame(self, kind: int, body: bytes) -> bytes:
-        """Return the bytes of the next frame of an open link."""
-        return self._writer.encode(kind, body)
-
-    def _read(self, data: bytes, events: list[Event]) -> None:
-        if self._proof is None:
-            self._out.append(self._handshake.receive(data))
-            self._proof = self._handshake.proof
-            if self._proof is None:
-                return
-            self._proven(self._proof, events)
-            data = self._handshake.rest()
-        for frame in self._reader.feed(data):
-            # The usual case first, and here: it is hot.
-            if self.open and frame.kind is not Kind.CONTROL:
-                events.append(frame)
-            else:
-                events.append(self._other(frame))
-
-    def _proven(self, proof: Proof, events: list[Event]) -> None:
-        self._reader = FrameReader(proof.receive_key)
-        self._writer = FrameWriter(proof.send_key)
+    def _shake(self, data: bytes, events: list[Event]) -> bytes:
+        """Go on with the handshake; return what came behind it."""
+        self._out.append(self._handshake.receive(data))
+        proof = self._proof = self._handshake.proof
+        if proof is None:
+            return b""
+        self._use(proof.receive_key, proof.send_key)
         if self._dialler:
             events.append(Proven(proof.node, proof.token))
+        return self._handshake.rest()
+
+    def _use(self, receive_key: bytes | None, send_key: bytes | None) -> None:
+        self._reader, self._writer = FrameReader(receive_key), FrameWriter(send_key)
+        self.frame = self._writer.encode
 
     def _other(self, frame: Frame) -> Event:
         if frame.kind is not Kind.CONTROL:
