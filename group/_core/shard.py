@@ -127,7 +127,8 @@ class Shard:
         for change in changes:
             found = matching(change.cluster, change.key)
             if found is not concerned:
-                _hand_out(events, concerned, batches)
+                if events:
+                    _hand_out(events, concerned, batches)
                 concerned, events = found, []
             if found:
                 events += tell(change)
@@ -135,7 +136,8 @@ class Shard:
             batch = tuple(events)
             self.turn.effects += [Notify(each, batch) for each in concerned if batch]
             return
-        _hand_out(events, concerned, batches)
+        if events:
+            _hand_out(events, concerned, batches)
         self.turn.effects += [
             Notify(each, tuple(batch)) for each, batch in batches.items()
         ]
@@ -386,5 +388,5 @@ def _hand_out(
     subscribers: Iterable[Hashable],
     batches: dict[Hashable, list[Event]],
 ) -> None:
-    for subscriber in subscribers if events else ():
+    for subscriber in subscribers:
         batches.setdefault(subscriber, []).extend(events)
