@@ -1,6 +1,8 @@
 """What actors and callers do, all the time, everywhere."""
 
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from group._core import requests as ask
@@ -21,23 +23,29 @@ class Callers:
 
     def __init__(self, world: "World") -> None:
         self.world = world
-        self._deeds: tuple[tuple[Deed, float], ...] = (
-            (self._register_new, 0.29),
-            (self._register, 0.10),
-            (self._unregister, 0.10),
-            (self._join, 0.12),
-            (self._leave, 0.08),
-            (self._exit, 0.15),
-            (self._disconnect, 0.07),
-            (self._connect, 0.06),
-            (self._settle, 0.02),
-            (self._subscribe, 0.01),
-        )
+        shares = self.shares()
+        self._deeds = [*shares]
+        *self._upto, _one = accumulate(shares.values())
+
+    def shares(self) -> dict[Deed, float]:
+        """Return what may be done, and how much of all is that."""
+        return {
+            self._register_new: 0.29,
+            self._register: 0.10,
+            self._unregister: 0.10,
+            self._join: 0.12,
+            self._leave: 0.08,
+            self._exit: 0.15,
+            self._disconnect: 0.07,
+            self._connect: 0.06,
+            self._settle: 0.02,
+            self._subscribe: 0.01,
+        }
 
     def act(self) -> None:
         """Do one thing somewhere."""
         draw = self.world.draw
-        running = [h for h in self.world.in_order() if h.paused is None]
+        running = [h for h in self.world.hosts.values() if h.paused is None]
         if not running:
             return
         host, cluster, key = draw(running), draw(CLUSTERS), draw(KEYS)
@@ -48,12 +56,7 @@ class Callers:
             self._draw()(host, cluster, key)
 
     def _draw(self) -> Deed:
-        draw = self.world.random.random()
-        for deed, share in self._deeds:
-            draw -= share
-            if draw < 0:
-                return deed
-        return self._register_new
+        return self._deeds[bisect_right(self._upto, self.world.random.random())]
 
     # Deeds
 

@@ -35,7 +35,10 @@ class Chaos:
 
     def deliver(self, host: "Host", frame: ask.Frame) -> None:
         """Hand a frame to its replica now, later, twice or never."""
-        if self.share and isinstance(frame.message, SNAPSHOT):
+        if not self.share:
+            host.replica.route(frame)
+            return
+        if isinstance(frame.message, SNAPSHOT):
             self._repeat_snapshot(host, frame, frame.message)
         if self._goes_astray(frame):
             self._misdeliver(host, frame)
@@ -58,9 +61,7 @@ class Chaos:
                 self.world.at(at, host.when_running, host.replica.route, each)
 
     def _goes_astray(self, frame: ask.Frame) -> bool:
-        if not self.share or not self.world.faulty:
-            return False
-        if not isinstance(frame.message, ASTRAY):
+        if not self.world.faulty or not isinstance(frame.message, ASTRAY):
             return False
         return self.world.random.random() < self.share
 

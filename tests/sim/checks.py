@@ -5,6 +5,7 @@ with what the origin recorded, monitors' stories with the views, ends of actors 
 what their callers knew.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Claim = tuple[NodeId, int, int]
 """Origin, actor, stamp."""
+
+Place = tuple[NodeId, int]
+"""A shard: its node and its index."""
 
 Known = tuple[int, Inbound | None]
 """Where a copy was, and which copy that was."""
@@ -47,9 +51,11 @@ class Checks:
         self.world = world
         self.turns = 0
         # Of each shard, the hash of each lane at each of its positions.
-        self.history: dict[tuple[NodeId, int], dict[int, dict[int, int]]] = {}
+        self.history: defaultdict[Place, defaultdict[int, dict[int, int]]]
+        self.history = defaultdict(lambda: defaultdict(dict))
         # Where each shard is in the lanes that it follows.
-        self.cursors: dict[tuple[NodeId, int], dict[tuple[NodeId, int], Known]] = {}
+        self.cursors: defaultdict[Place, dict[tuple[NodeId, int], Known]]
+        self.cursors = defaultdict(dict)
         self.kills: set[tuple[NodeId, int, str, str]] = set()
         # Claims that each host has seen of others, and which of them each of its own
         # claims came after.
@@ -62,61 +68,63 @@ class Checks:
         """Check one shard after one of its turns."""
         self.turns += 1
         now_and_then = self.turns % NOW_AND_THEN == 0
-        kind = type(message.message) if type(message) is ask.Frame else type(message)
+        kind = type(message)
+        if type(message) is ask.Frame:
+            kind = type(message.message)
         if kind in QUIET and not now_and_then:
             return
         self._record(host, index)
+        problems: list[str] = []
         if kind not in LOCAL or now_and_then:
-            self._raise(host, self.positions(host, index))
+            problems += self.positions(host, index)
         # What a shard has changed before it failed is told by its successor.
-        if (host.stories.news or now_and_then) and not any(host.replica.down):
-            views = host.replica.views
-            self._raise(host, host.stories.check(views, thoroughly=now_and_then))
+        stories = host.stories
+        if (now_and_then or stories.news) and True not in host.replica.down:
+            problems += stories.check(host.replica.views, thoroughly=now_and_then)
         if kind is ask.ActorDown:
-            self._raise(host, rows_of_the_dead(host, index, message))
+            problems += rows_of_the_dead(host, index, message)
         elif kind is ask.Rebuild:
-            self._raise(host, rows_lost(host, index))
-
-    def _raise(self, host: "Host", problems: Iterator[str]) -> None:
-        for words in problems:
-            self.world.problem(f"{host.name} {words}")
+            problems += rows_lost(host, index)
+        if problems:
+            self.world.problem(f"{host.name} {', '.join(problems)}")
 
     def _record(self, host: "Host", index: int) -> None:
-        history = self.history.setdefault((host.node, index), {})
+        history = self.history[host.node, index]
         for lane in host.replica.tables[index].lanes.values():
-            hashes = history.setdefault(lane.cid, {})
-            if lane._touched or lane.head not in hashes:
+            hashes = history[lane.cid]
+            if lane.head not in hashes or lane._touched:
                 hashes[lane.head] = lane.hash()
 
-    def positions(self, host: "Host", index: int) -> Iterator[str]:
+    def positions(self, host: "Host", index: int) -> list[str]:
         """A1, A2: copies are prefixes of their origin, and never go back."""
-        cursors = self.cursors.setdefault((host.node, index), {})
+        problems: list[str] = []
+        cursors = self.cursors[host.node, index]
         for node, copies in host.replica.tables[index].inbound.items():
             for cid, copy in copies.items():
                 before, known = cursors.get((node, cid), NOWHERE)
                 if copy.cursor is None:
                     cursors.pop((node, cid), None)
-                elif copy._touched or copy.cursor != before or copy is not known:
+                elif copy.cursor != before or copy is not known or copy._touched:
                     cursors[(node, cid)] = (copy.cursor, copy)
                     # A copy that was dropped may begin again anywhere, as another.
                     least = before if copy is known else 0
-                    yield from self._moved(node, index, copy, least)
+                    self._moved(node, index, copy, least, problems)
                     self._see(host, node, copy)
+        return problems
 
     def _moved(
-        self, node: NodeId, index: int, copy: Inbound, least: int
-    ) -> Iterator[str]:
+        self, node: NodeId, index: int, copy: Inbound, least: int, problems: list[str]
+    ) -> None:
         at, cid = copy.cursor or 0, copy.cid
-        where = f"<-{node} lane {cid}/{index} at {at}"
         if at < least:
-            yield f"A2 {where}, was at {least}"
+            problems.append(f"A2 <-{node} lane {cid}/{index} at {at}, was at {least}")
         if copy.hash() != self._hash_at(node, cid, index, at):
-            yield f"A1 {where}"
+            problems.append(f"A1 <-{node} lane {cid}/{index} at {at}")
 
     def _hash_at(self, node: NodeId, cid: int, index: int, cursor: int) -> int | None:
         if not cursor:
             return 0
-        return self.history.get((node, index), {}).get(cid, {}).get(cursor)
+        return self.history[node, index][cid].get(cursor)
 
     # A4: nobody is ended by a claim that its node had seen when it registered
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from group._core import effects
-from group._core import requests as ask
 from group._core.lanes import Lane
 from transport import NodeId
 
@@ -47,9 +46,9 @@ class Fences:
         """Return how many are not settled."""
         return len(self._open)
 
-    def promise(self, index: int, settle: ask.Settle) -> None:
-        """Note what is written at the moment of a `Settle`."""
-        self._open[(index, settle.id)] = list(self._written(index))
+    def promise(self, index: int, number: int) -> None:
+        """Note what is written just before a `Settle`."""
+        self._open[(index, number)] = list(self._written(index))
 
     def _written(self, index: int) -> Iterator[Written]:
         shard = self.replica.shards[index]

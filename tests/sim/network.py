@@ -36,11 +36,12 @@ class End:
 
     def send(self, data: bytes) -> None:
         """Put bytes on their way to the other end."""
-        if self.closed or self.broken or self.other.closed or not data:
+        other = self.other
+        if self.closed or self.broken or other.closed or not data:
             return
-        world, other = self.host.world, self.other
+        world = self.host.world
         at = world.now + world.network.latency()
-        if len(data) < 2 or world.random.random() < 0.9:
+        if world.random.random() < 0.9 or len(data) < 2:
             other.coming.append((at, data))
         else:
             # Cut into two pieces, that are read one after the other.

@@ -64,13 +64,14 @@ class Replica:
         self.crashes = [0] * SHARDS
         self.fences = Fences(self)
         self._run: dict[type, Callable[..., None]] = {
-            effects.Send: lambda index, effect: self._send(effect),
+            effects.Send: self._send,
             effects.Watch: self._watch,
             effects.Notify: self._notify,
-            effects.Evict: lambda index, effect: self._evict(effect),
+            effects.Evict: self._evict,
             effects.Settled: self.fences.settled,
-            effects.Cut: lambda index, effect: self._cut(effect),
-            effects.Report: lambda index, effect: self._report(effect),
+            effects.Cut: self._cut,
+            effects.Report: self._report,
+            effects.Reply: self._reply,
         }
 
     def _new_shard(self, index: int) -> Shard:
@@ -107,10 +108,8 @@ class Replica:
         for effect in self.directory.step(message):
             if isinstance(effect, effects.ToShards):
                 self.post_all(effect.request)
-            elif isinstance(effect, effects.Send):
-                self._send(effect)
-            elif isinstance(effect, effects.Cut):
-                self._cut(effect)
+            else:
+                self._run[type(effect)](0, effect)
 
     def _closed(self, cluster: str) -> None:
         self.closing[cluster] -= 1
@@ -154,8 +153,6 @@ class Replica:
 
     def turn(self, index: int, message: object) -> object:
         """Run one turn of a shard and carry out its effects."""
-        if type(message) is ask.Settle:
-            self.fences.promise(index, message)
         host, world = self.host, self.world
         try:
             found = self.shards[index].step(message, world.now, host.wall())
@@ -166,8 +163,8 @@ class Replica:
         for effect in found:
             if type(effect) is effects.Reply:
                 answer = effect.answer
-            elif (run := self._run.get(type(effect))) is not None:
-                run(index, effect)
+            else:
+                self._run[type(effect)](index, effect)
         world.checks.after_turn(host, index, message)
         if type(message) is ask.CloseCluster:
             self._closed(message.cluster)
@@ -244,7 +241,10 @@ class Replica:
         """Fence every link, in every shard."""
         number = self.fences.next()
         for index in range(SHARDS):
-            self.call(index, ask.Settle(number))
+            self.drain(index)
+            if not self.down[index]:
+                self.fences.promise(index, number)
+                self.turn(index, ask.Settle(number))
 
     def actor_ended(self, n: int, reason: object) -> None:
         """Tell each shard that watches an actor that it has ended."""
@@ -260,11 +260,12 @@ class Replica:
 
     # Effects
 
-    def _send(self, effect: effects.Send) -> None:
+    def _send(self, _index: int, effect: effects.Send) -> None:
         body = wire.encode(effect.message)
+        host, world = self.host, self.world
         for token in effect.tokens:
-            self.host.links.write(token, Kind.CHANNEL, body)
-            if self.world.random.random() < self.world.network.full_rate:
+            host.links.write(token, Kind.CHANNEL, body)
+            if world.random.random() < world.network.full_rate:
                 self._fill(token)
 
     def _fill(self, token: int) -> None:
@@ -284,13 +285,13 @@ class Replica:
     def _notify(self, _index: int, effect: effects.Notify) -> None:
         self.host.stories.add(effect.subscriber, effect.events)
 
-    def _evict(self, effect: effects.Evict) -> None:
+    def _evict(self, _index: int, effect: effects.Evict) -> None:
         self.world.checks.evicted(self.host, effect)
         self.host.ledger.claim_lost(effect.cluster, effect.key)
         at = self.world.now + self.world.random.random() * 0.5
         self.world.at(at, self.host.when_running, self.host.end_actor, effect.n, "lost")
 
-    def _cut(self, effect: effects.Cut) -> None:
+    def _cut(self, _index: int, effect: effects.Cut) -> None:
         if not self.world.profile.chaos:
             self.world.problem(f"{self.host.name} cut a link: {effect.why}")
         self.host.count("cut")
@@ -299,9 +300,12 @@ class Replica:
             self.world.now, self.host.when_running, cut, effect.token, effect.why
         )
 
-    def _report(self, effect: effects.Report) -> None:
+    def _report(self, _index: int, effect: effects.Report) -> None:
         if effect.level == "error":
             self.world.problem(f"{self.host.name} {effect.event} {effect.fields}")
+
+    def _reply(self, _index: int, _effect: effects.Reply) -> None:
+        """Do nothing: who asked the directory is not here."""
 
 
 def _entry(row: Row) -> Entry:

@@ -29,7 +29,7 @@ from group._core.scoped import (
     ScopeTables,
 )
 from group._core.views import Members, PrefixIndex, View
-from tests.sim.callers import PATIENCE, Callers
+from tests.sim.callers import PATIENCE, Callers, Deed
 from tests.sim.host import Host
 from tests.sim.profiles import LOG_SIZE, SHARDS, Profile
 from tests.sim.replica import Replica
@@ -147,14 +147,17 @@ class ScopeCallers(Callers):
     def __init__(self, world: "ScopeWorld") -> None:
         super().__init__(world)
         self._next = 0
-        self._deeds = (
-            (self._join_counts, 0.45),
-            (self._leave_counts, 0.25),
-            (self._leave_all, 0.05),
-            (self._exit, 0.15),
-            (self._settle, 0.05),
-            (self._subscribe, 0.05),
-        )
+
+    def shares(self) -> dict[Deed, float]:
+        """Return what may be done, and how much of all is that."""
+        return {
+            self._join_counts: 0.45,
+            self._leave_counts: 0.25,
+            self._leave_all: 0.05,
+            self._exit: 0.15,
+            self._settle: 0.05,
+            self._subscribe: 0.05,
+        }
 
     def _join_counts(self, host: Host, _cluster: str, _key: str) -> None:
         n = host.spawn() if self.world.random.random() < 0.3 else self._somebody(host)
@@ -258,10 +261,7 @@ class ScopeWorld(World):
         """Start a process, unless it runs."""
         if name in self.hosts:
             return
-        host = ScopeHost(self, name, self.random.randbytes(16))
-        host.skew = self.skews[name]
-        self.hosts[name] = host
-        host.start([other for other in self.names if other != name])
+        self.add(ScopeHost(self, name, self.random.randbytes(16)))
 
     def _wait_for_agreement(self, linked_at: float) -> None:
         super()._wait_for_agreement(linked_at)

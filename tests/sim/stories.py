@@ -1,7 +1,5 @@
 """A5: replaying a monitor's events gives the view at every turn, and is legal."""
 
-from collections.abc import Iterator
-
 from group._core.events import Event, EventType
 from group._core.views import View
 from tests.sim.profiles import CLUSTERS
@@ -17,51 +15,59 @@ class Story:
         self.members: dict[tuple[str, object], bytes] = {}
         self.news: list[Event] = []
         self.paused = True
+        self._folds = {
+            EventType.REGISTERED: self._registered,
+            EventType.UNREGISTERED: self._unregistered,
+            EventType.JOINED: self._joined,
+            EventType.LEFT: self._left,
+        }
 
-    def fold(self) -> Iterator[str]:
-        """Take up the news; yield what is wrong with it."""
+    def fold(self) -> list[str]:
+        """Take up the news; return what is wrong with it."""
         news, self.news = self.news, []
+        problems: list[str] = []
         for event in news:
-            if event.type in (EventType.REGISTERED, EventType.UNREGISTERED):
-                yield from self._fold_claim(event)
-            else:
-                yield from self._fold_member(event)
+            self._folds[event.type](event, problems)
+        return problems
 
-    def _fold_claim(self, event: Event) -> Iterator[str]:
+    def _registered(self, event: Event, problems: list[str]) -> None:
         key, ref = event.key, event.ref
-        old = self.registry.pop(key, None)
-        if event.type is EventType.UNREGISTERED:
-            if old is None or old[0] != ref:
-                yield f"{key} unregistered but held by {old}"
-            if event.reason is None:
-                yield f"{key} unregistered without a reason"
-            return
+        old = self.registry.get(key)
         if old is not None and old[0] != ref:
-            yield f"{key} registered over a live owner"
+            problems.append(f"{key} registered over a live owner")
         before = event.previous_meta
         if (before and before["meta"]) != (old and old[1]):
-            yield f"{key} previous_meta {before}, was {old!r}"
+            problems.append(f"{key} previous_meta {before}, was {old!r}")
         self.registry[key] = (ref, meta_of(event))
 
-    def _fold_member(self, event: Event) -> Iterator[str]:
-        at = (event.key, event.ref)
-        old = self.members.pop(at, None)
-        if event.type is EventType.JOINED:
-            self.members[at] = meta_of(event)
-            before = event.previous_meta
-            if (before and before["meta"]) != old:
-                yield f"{at} previous_meta {before}, was {old!r}"
-        elif old is None:
-            yield f"{event.key} left without having joined"
-        elif event.reason is None:
-            yield f"{event.key} left without a reason"
+    def _unregistered(self, event: Event, problems: list[str]) -> None:
+        old = self.registry.pop(event.key, None)
+        if old is None or old[0] != event.ref:
+            problems.append(f"{event.key} unregistered but held by {old}")
+        if event.reason is None:
+            problems.append(f"{event.key} unregistered without a reason")
 
-    def compare(self, view: View) -> Iterator[str]:
-        """Yield in what the story differs from the view."""
+    def _joined(self, event: Event, problems: list[str]) -> None:
+        at = (event.key, event.ref)
+        old, before = self.members.get(at), event.previous_meta
+        if (before and before["meta"]) != old:
+            problems.append(f"{at} previous_meta {before}, was {old!r}")
+        self.members[at] = meta_of(event)
+
+    def _left(self, event: Event, problems: list[str]) -> None:
+        if self.members.pop((event.key, event.ref), None) is None:
+            problems.append(f"{event.key} left without having joined")
+        elif event.reason is None:
+            problems.append(f"{event.key} left without a reason")
+
+    def compare(self, view: View) -> list[str]:
+        """Return in what the story differs from the view."""
+        problems: list[str] = []
         if self.registry != shown_claims(view):
-            yield "the registry's story is not the view"
+            problems.append("the registry's story is not the view")
         if self.members != shown_members(view):
-            yield "the members' story is not the view"
+            problems.append("the members' story is not the view")
+        return problems
 
 
 class Stories:
@@ -92,14 +98,17 @@ class Stories:
             story.news += events
             self.news = True
 
-    def check(self, views: dict[str, View], *, thoroughly: bool) -> Iterator[str]:
+    def check(self, views: dict[str, View], *, thoroughly: bool) -> list[str]:
         """Take up all news, and compare with the views where there were any."""
         self.news = False
+        problems: list[str] = []
         for cluster, story in self._stories.items():
             if story.paused or not (story.news or thoroughly):
                 continue
-            for words in (*story.fold(), *story.compare(views.get(cluster) or View())):
-                yield f"{cluster!r}: {words}"
+            found = story.fold() if story.news else []
+            found += story.compare(views.get(cluster) or View())
+            problems += [f"{cluster!r}: {words}" for words in found]
+        return problems
 
 
 def meta_of(event: Event) -> bytes:

@@ -119,7 +119,7 @@ class World:
 
     def in_order(self) -> list[Host]:
         """Return the hosts that live, by name."""
-        return [self.hosts[name] for name in self.names if name in self.hosts]
+        return list(self.hosts.values())
 
     def draw(self, what: Sequence[T]) -> T:
         """Draw one of several, for a fraction of what `random.choice` costs."""
@@ -134,11 +134,15 @@ class World:
         if name in self.hosts:
             return
         host = Host(self, name, self.random.randbytes(16))
-        host.skew = self.skews[name]
-        self.hosts[name] = host
-        host.start([other for other in self.names if other != name])
+        self.add(host)
         if self.random.random() < 0.7:
             host.replica.connect("red")
+
+    def add(self, host: Host) -> None:
+        """Let a new process begin."""
+        host.skew = self.skews[host.name]
+        self.hosts = dict(sorted({**self.hosts, host.name: host}.items()))
+        host.start([other for other in self.names if other != host.name])
 
     def crash(self, name: str) -> None:
         """Kill a process; what it has sent may or may not arrive."""
