@@ -5,7 +5,6 @@ with what the origin recorded, monitors' stories with the views, ends of actors 
 what their callers knew.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from group._core import messages as wire
 from group._core import requests as ask
 from group._core.hlc import MAX_SKEW_MS
 from group._core.keys import shard_of
-from group._core.lanes import Inbound
+from group._core.lanes import Inbound, Lane
 from tests.sim.profiles import SHARDS
 from transport import NodeId
 
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
 
 Claim = tuple[NodeId, int, int]
 """Origin, actor, stamp."""
-
-Place = tuple[NodeId, int]
-"""A shard: its node and its index."""
-
-Known = tuple[int, Inbound | None]
-"""Where a copy was, and which copy that was."""
-NOWHERE: Known = (0, None)
 
 # Turns of these change no row and no position, and most turns are of these: they are
 # checked now and then, the others always.
@@ -50,12 +42,12 @@ class Checks:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.turns = 0
-        # Of each shard, the hash of each lane at each of its positions.
-        self.history: defaultdict[Place, defaultdict[int, dict[int, int]]]
-        self.history = defaultdict(lambda: defaultdict(dict))
-        # Where each shard is in the lanes that it follows.
-        self.cursors: defaultdict[Place, dict[tuple[NodeId, int], Known]]
-        self.cursors = defaultdict(dict)
+        # The hash of each lane at each of its positions: by node, shard and number,
+        # and by the lane itself.
+        self.history: dict[tuple[NodeId, int, int], dict[int, int]] = {}
+        self._hashes: dict[Lane, dict[int, int]] = {}
+        # Where each copy of a lane is, if that is known.
+        self._cursors: dict[Inbound, int] = {}
         self.kills: set[tuple[NodeId, int, str, str]] = set()
         # Claims that each host has seen of others, and which of them each of its own
         # claims came after.
@@ -89,26 +81,26 @@ class Checks:
             self.world.problem(f"{host.name} {', '.join(problems)}")
 
     def _record(self, host: "Host", index: int) -> None:
-        history = self.history[host.node, index]
         for lane in host.replica.tables[index].lanes.values():
-            hashes = history[lane.cid]
+            hashes = self._hashes.get(lane)
+            if hashes is None:
+                at = (host.node, index, lane.cid)
+                hashes = self._hashes[lane] = self.history.setdefault(at, {})
             if lane.head not in hashes or lane._touched:
                 hashes[lane.head] = lane.hash()
 
     def positions(self, host: "Host", index: int) -> list[str]:
         """A1, A2: copies are prefixes of their origin, and never go back."""
         problems: list[str] = []
-        cursors = self.cursors[host.node, index]
         for node, copies in host.replica.tables[index].inbound.items():
-            for cid, copy in copies.items():
-                before, known = cursors.get((node, cid), NOWHERE)
-                if copy.cursor is None:
-                    cursors.pop((node, cid), None)
-                elif copy.cursor != before or copy is not known or copy._touched:
-                    cursors[(node, cid)] = (copy.cursor, copy)
-                    # A copy that was dropped may begin again anywhere, as another.
-                    least = before if copy is known else 0
-                    self._moved(node, index, copy, least, problems)
+            for copy in copies.values():
+                # None of a new copy, which may begin anywhere.
+                cursor, before = copy.cursor, self._cursors.get(copy)
+                if cursor is None:
+                    self._cursors.pop(copy, None)
+                elif cursor != before or copy._touched:
+                    self._cursors[copy] = cursor
+                    self._moved(node, index, copy, before or 0, problems)
                     self._see(host, node, copy)
         return problems
 
@@ -124,7 +116,7 @@ class Checks:
     def _hash_at(self, node: NodeId, cid: int, index: int, cursor: int) -> int | None:
         if not cursor:
             return 0
-        return self.history[node, index][cid].get(cursor)
+        return self.history.get((node, index, cid), {}).get(cursor)
 
     # A4: nobody is ended by a claim that its node had seen when it registered
 
