@@ -122,7 +122,11 @@ class Sessions:
 
         Not so if the shard was restarted meanwhile and has lost some: it says nothing
         until it is in step again, and is asked again.
+
+        What was held back for the peer goes first, so that it has all that was written
+        here when it hears the answer.
         """
         if not peer.behind:
+            self.outbound.pump(peer, forced=True)
             fenced = Fenced(self.following.shard, message.id)
             self.turn.send(peer.token, fenced)

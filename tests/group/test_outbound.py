@@ -415,3 +415,13 @@ class TestFences:
         bench.hear(1, wire.Fence(0, 9))
 
         assert bench.sent(1) == [wire.Fenced(0, 9)]
+
+    def test_what_was_held_back_goes_before_the_answer(self) -> None:
+        bench = Bench()
+        bench.link(1)
+        bench.do(ask.Blocked(1))
+        bench.register("a", 1)
+
+        bench.hear(1, wire.Fence(0, 9))
+
+        assert kinds(bench.sent(1)) == ["Ops", "Fenced"]

@@ -249,8 +249,23 @@ def restarted_answers_fences(patch: Patch) -> None:
     """A shard that has lost frames says that it has applied them."""
 
     def answer(self: Sessions, peer: Peer, message: messages.Fence) -> None:
-        if peer.token is not None:
-            fenced = messages.Fenced(self.following.shard, message.id)
-            self.turn.send(peer.token, fenced)
+        self.outbound.pump(peer, forced=True)
+        _say_fenced(self, peer, message)
 
     patch.setattr(Sessions, "on_fence", answer)
+
+
+@fault()
+def fences_overtake_what_is_held_back(patch: Patch) -> None:
+    """A fence of a peer is answered before it has been sent all that it lacks."""
+
+    def answer(self: Sessions, peer: Peer, message: messages.Fence) -> None:
+        if not peer.behind:
+            _say_fenced(self, peer, message)
+
+    patch.setattr(Sessions, "on_fence", answer)
+
+
+def _say_fenced(sessions: Sessions, peer: Peer, message: messages.Fence) -> None:
+    fenced = messages.Fenced(sessions.following.shard, message.id)
+    sessions.turn.send(peer.token, fenced)
