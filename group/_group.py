@@ -44,6 +44,8 @@ from group._verbs.watching import Watching
 from transport import Node
 
 STOP_TIMEOUT = 5.0
+CATCH_UP = 5.0
+"""Seconds that a start waits for the rows of the peers."""
 
 _numbers = itertools.count(1)
 
@@ -83,7 +85,11 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
     def start(
         cls, name: str, *, node: Node | None = None, **options: Unpack[GroupOptions]
     ) -> Self:
-        """Start this group on a node; returns when it takes requests.
+        """Start this group on a node.
+
+        It returns when this node has the rows of the peers that are linked: no key is
+        then claimed in ignorance of its owner. After five seconds without them it
+        returns all the same, and says so in the log.
 
         Args:
             name: Nodes with groups of this name meet.
@@ -127,7 +133,25 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
             made=instance.use_channel,
         )
         self._attached.begin()
+        self._catch_up()
         instance.log.info("group_started", shards=instance.config.shards)
+
+    def _catch_up(self) -> None:
+        """Get the rows of the peers: a claim that ignores theirs is newer, and wins."""
+        channel, deadline = self._instance.channel, monotonic() + CATCH_UP
+        assert channel is not None
+        silent = channel.await_answers(CATCH_UP)
+        try:
+            self.settle(max(0.0, deadline - monotonic()))
+        except ShardTimeoutError:
+            silent = silent or self.nodes()
+        if silent:
+            self._instance.log.warning(
+                "group_started_without_rows",
+                peers=",".join(silent),
+                words=f"no answer in {CATCH_UP:g} s; what is claimed here now may be "
+                "taken from an owner there. See why they are slow; settle() waits",
+            )
 
     def _gave_up(self, reason: object) -> None:
         """The tree has ended: by `stop`, or because restarts were of no use."""

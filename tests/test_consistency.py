@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from group import Event, Group, RegistryConflict, ShardTimeoutError
+from group import Event, Group, KeyTakenError, RegistryConflict, ShardTimeoutError
 from group._core.keys import shard_of
 from tests import test_promises as promises
 from tests.errors.guests import guest
@@ -89,18 +89,36 @@ def test_others_hear_later() -> None:
 
 def test_settle() -> None:
     """`settle()` returns when every linked peer has applied what this node wrote
-    before, and raises `ShardTimeoutError` if one has not in time.
+    before, and this node what each of them had written when it answered, and raises
+    `ShardTimeoutError` if one has not in time.
     """
-    with groups("a", "b", "c") as (ga, gb, gc), listeners() as (one,):
+    with groups("a", "b", "c") as (ga, gb, gc), listeners(2) as (one, two):
         for number in range(50):
             ga.register(f"k/{number}", actor=one)
+            gc.register(f"c/{number}", actor=two)
             ga.settle(PATIENCE)
             assert gb.whereis(f"k/{number}") == gc.whereis(f"k/{number}") == one
+            assert ga.whereis(f"c/{number}") == two
 
         with frozen(gc.node):
             ga.register("late", actor=one)
             with pytest.raises(ShardTimeoutError):
                 ga.settle(0.2)
+
+
+def test_who_joins_knows() -> None:
+    """`Group.start` returns when this node has the rows of the peers that are linked,
+    or after five seconds without them, which it says in the log.
+    """
+    with groups("a") as (ga,), listeners(2) as (one, two):
+        for number in range(20):
+            ga.register(f"k/{number}", actor=one)
+            with (
+                Node.start("b", join=ga.node.address, grace=1.0) as node,
+                Group.start("app", node=node, log=False) as gb,
+                pytest.raises(KeyTakenError),
+            ):
+                gb.register(f"k/{number}", actor=two)
 
 
 def test_order_per_key() -> None:

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from actors import AnyRef, Cancel, Timeout, at_exit, current
+from transport import _clock as clock
 from transport import _fork as fork
 from transport._config import Options, check, peer_address
 from transport._core.identity import NodeId
@@ -58,8 +59,8 @@ class Node:
     def start(cls, name: str | None = None, **options: Unpack[NodeOptions]) -> Self:
         """Listen, dial the given peers, and return.
 
-        It waits for `require_peers` links, at most `join_timeout`; otherwise only as
-        long as a peer takes to answer or refuse, at most a second.
+        It waits for `require_peers` links, at most `join_timeout`, and as long as the
+        peers and those that they tell of take to answer or refuse, at most a second.
 
         Args:
             name: Unique in the cluster; GROUP_NODE, or host name and process id.
@@ -91,17 +92,18 @@ class Node:
 
     def _await_peers(self) -> None:
         options = self._config.options
-        joins = [a for a in self._config.join if not a.startswith("dns://")]
-        need = options.require_peers
+        joins, need = set(self._config.join), options.require_peers
 
         def reached(progress: Progress) -> bool:
             if progress.name_in_use or progress.visible >= max(need, 1):
                 return True
-            return not need and progress.failures.keys() >= set(joins)
+            return not need and progress.failures.keys() >= joins
 
-        patience = options.join_timeout if need else min(GLANCE, options.join_timeout)
+        glance = min(GLANCE, options.join_timeout)
+        patience = options.join_timeout if need else glance
         if not need and not joins:
             return
+        began = clock.monotonic()
         done = self._progress.wait(reached, patience)
         if not done and self._progress.name_refused:
             self._progress.wait(reached, options.join_timeout)
@@ -109,6 +111,7 @@ class Node:
             raise NodeNameInUseError(self._progress.name_in_use)
         if self._progress.visible < need:
             raise JoinTimeoutError(self._unreached())
+        self._engine.look_around(glance - (0.0 if need else clock.monotonic() - began))
 
     def _unreached(self) -> str:
         failures = self._progress.failures

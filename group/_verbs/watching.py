@@ -159,6 +159,8 @@ class Watching(Reads, Writes):
     def settle(self, timeout: float = 5.0) -> None:
         """Wait until every linked peer has applied all that was written here before.
 
+        And until this node has applied what each of them had written when it answered.
+
         Raises:
             ShardTimeoutError: A peer did not answer in time.
             StoppedError: The group is stopped.

@@ -1,5 +1,6 @@
 """Groups on two and three nodes of one interpreter: what one writes all see."""
 
+import logging
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -34,6 +35,7 @@ from tests.group.people import (
     settle,
     told,
 )
+from tests.transport.strangers import frozen
 from tests.waiting import eventually
 from transport import Node
 
@@ -558,3 +560,37 @@ def replay(event: Event | Lagged, rows: dict[object, object]) -> None:
         rows[row] = (event.ref, dict(event.meta))
     else:
         assert rows.pop(row) == (event.ref, dict(event.meta))
+
+
+def newcomer(seed: Node) -> Node:
+    return Node.start("new", join=seed.address, lease=5.0, grace=1.0)
+
+
+def test_a_newcomer_takes_no_key_from_its_owner() -> None:
+    """Neither of the node that it joins, nor of one that this node tells it of."""
+    with groups("a", "b") as (ga, gb), listeners(3) as (one, two, late):
+        for number in range(50):
+            ga.register(f"of/a/{number}", actor=one)
+            gb.register(f"of/b/{number}", actor=two)
+        for number in range(10):
+            with newcomer(ga.node) as node, Group.start("app", node=node) as g:
+                for key, owner in ((f"of/a/{number}", one), (f"of/b/{number}", two)):
+                    with pytest.raises(KeyTakenError):
+                        g.register(key, actor=late)
+                    assert g.get_or_start(key, lambda: late).ref == owner
+
+
+def test_a_start_that_gets_no_rows_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("group._group.CATCH_UP", 0.3)
+    with (
+        groups("a") as (ga,),
+        newcomer(ga.node) as node,
+        caplog.at_level(logging.WARNING, "group"),
+        frozen(ga.node),
+        Group.start("app", node=node),
+    ):
+        pass
+    (said,) = [r.getMessage() for r in caplog.records if "without_rows" in r.msg]
+    assert "peers=a words=no answer in 0.3 s; what is claimed here now" in said

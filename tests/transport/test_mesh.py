@@ -638,3 +638,43 @@ def test_news_of_a_forgotten_route_is_ignored() -> None:
     assert made.step(msg.DialRejected(B, "self", "own"), 0.5) == []
     assert made.step(msg.Met(9, B, node_id("b")), 0.5) == [fx.Proceed(9, 7)]
     assert fx.LinkUp(9, node_id("b")) in made.step(answered("b", 9, address=B), 0.6)
+
+
+def test_it_is_looking_until_every_address_was_tried() -> None:
+    made = mesh()
+    assert not made.looking()
+    made.step(msg.Join(A), 0.0)
+    made.step(msg.Join(B), 0.0)
+
+    made.step(msg.DialFailed(A, "refused", refused=True), 0.1)
+    assert made.looking()
+    made.step(msg.Met(5, B, node_id("b")), 0.2)
+    assert made.looking()
+    made.step(answered("b", 5, address=B), 0.3)
+
+    assert not made.looking()
+
+
+def test_of_dials_that_cross_it_is_looking_for_the_other() -> None:
+    made = linked("a")
+    assert not made.looking()
+    made.step(msg.GotPeers(100, (("b", B),)), 0.0)
+    assert made.looking()
+
+    made.step(msg.DialRejected(B, "race", "b is dialling m"), 0.1)
+    assert made.looking()
+    made.step(asked("b", 7, address=B), 0.2)
+
+    assert not made.looking()
+
+
+def test_who_has_all_links_it_may_have_or_leaves_is_not_looking() -> None:
+    full = mesh(max_links=1)
+    full.step(msg.Join(B), 0.0)
+    full.step(asked("a", 7, address=A), 0.1)
+    assert not full.looking()
+
+    leaving = mesh()
+    leaving.step(msg.Join(B), 0.0)
+    leaving.step(msg.Stop("bye"), 0.1)
+    assert not leaving.looking()

@@ -58,6 +58,27 @@ def test_nodes_learn_of_each_other_from_a_common_peer(
         eventually(lambda: names(b) == ["a", "c"] and names(c) == ["a", "b"])
 
 
+def test_a_start_returns_when_all_that_its_seed_knows_are_linked(a: Node) -> None:
+    with (
+        Node.start("b", cookie=SECRET, join=a.address),
+        Node.start("c", cookie=SECRET, join=a.address),
+    ):
+        for _ in range(5):
+            with Node.start("late", cookie=SECRET, join=a.address) as late:
+                assert names(late) == ["a", "b", "c"]
+
+
+def test_a_start_does_not_wait_long_for_a_silent_one_that_its_seed_knows(
+    a: Node,
+) -> None:
+    with Node.start("b", cookie=SECRET, join=a.address) as b, frozen(b):
+        began = time.monotonic()
+        with Node.start("late", cookie=SECRET, join=a.address) as late:
+            took = time.monotonic() - began
+            assert "a" in names(late)
+    assert took < 5, f"it took {took:.1f} s, at most 1 s was to be waited"
+
+
 def test_all_nodes_may_dial_each_other_at_once(eventually: Eventually) -> None:
     crowd = [Node.start(f"n{i}", cookie=SECRET) for i in range(5)]
     try:

@@ -82,6 +82,12 @@ class Mesh:
         """Return what is known of a name."""
         return self._peers.get(name)
 
+    def looking(self) -> bool:
+        """Tell whether there are addresses that nobody has been sought at yet."""
+        if self._stopped or self._full():
+            return False
+        return not all(map(self._has_link, self._routes.untried()))
+
     def next_wake(self, now: float) -> float:
         """Return the seconds after which a Tick is useful; at most a quarter beat."""
         due = None if self._full() else self._routes.next_due(self._has_link)
@@ -124,7 +130,8 @@ class Mesh:
                 self._routes.retry(message.address, now + _DYING / 20)
 
     def _on_dial_rejected(self, message: messages.DialRejected, now: float) -> None:
-        self._routes.failed(message.address, now)
+        # Of dials that cross, the other one goes on.
+        self._routes.failed(message.address, now, tried=message.code != "race")
         route = self._routes.get(message.address)
         if message.code == "self" and route is not None:
             route.is_self = True

@@ -12,7 +12,11 @@ MAX_ROUTES = 1024
 
 @dataclass(slots=True)
 class Route:
-    """One address that may be dialled. `name` is who was last proven there."""
+    """One address that may be dialled.
+
+    `name` is who was last proven there; `tried` is whether a dial has ever come to an
+    end.
+    """
 
     address: str
     configured: bool
@@ -20,6 +24,7 @@ class Route:
     due: float
     attempts: int = 0
     dialling: bool = False
+    tried: bool = False
     name: str | None = None
     is_self: bool = False
 
@@ -78,12 +83,21 @@ class Routes:
             for route in self._routes.values()
         )
 
-    def failed(self, address: str, now: float) -> None:
+    def untried(self) -> list[Route]:
+        """Return the routes of which it is not known yet where they lead."""
+        return [
+            route
+            for route in self._routes.values()
+            if not (route.tried or route.is_self)
+        ]
+
+    def failed(self, address: str, now: float, *, tried: bool = True) -> None:
         """Wait longer before the next dial, for ever if the address is our own."""
         route = self._routes.get(address)
         if route is None:
             return
         route.dialling = False
+        route.tried |= tried
         route.attempts += 1
         route.due = now + backoff.delay(route.attempts, self._jitter())
         if not route.configured and now - route.known_at > FORGET_AFTER:
@@ -99,7 +113,7 @@ class Routes:
         """A dial led to a link; the next one, if that is lost, starts afresh."""
         route = self._routes.get(address)
         if route is not None:
-            route.dialling, route.attempts = False, 0
+            route.dialling, route.tried, route.attempts = False, True, 0
             route.due = route.known_at = now
 
     def hurry(self, name: str, address: str, now: float) -> None:

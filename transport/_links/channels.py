@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
+from actors import Future, Timeout
+from transport import _clock as clock
 from transport._core import control
 from transport._core.errors import ProtocolError
 from transport._core.frames import MAX_BODY_BYTES, Kind
 from transport._core.identity import NodeId
 from transport._links import io
 from transport._links.link import Held, Link
+from transport._links.pings import Pings
 from transport._log import Complaints
 
 Params = Mapping[str, str | int]
@@ -118,6 +121,17 @@ class Channel:
             text = f"{self.kind} {self.name}: {why}"
             link.accuse(ProtocolError(text, reason=self.kind))
 
+    def await_answers(self, timeout: float) -> list[str]:
+        """Wait until each peer that is linked now has answered the channel's offer.
+
+        Then the channel is up with all of them that run it, and `link_up` was called.
+        Not on the I/O thread.
+
+        Returns:
+            The names of peers that are linked and have not answered in time.
+        """
+        return self._channels.await_answers(timeout)
+
     def close(self) -> None:
         """End the channel at both ends; peers see "group stopped"."""
         self._channels.close(self)
@@ -132,6 +146,7 @@ class Channels:
         self._gids = iter(range(1, 1 << 32))
         self._by_gid: dict[int, Channel] = {}
         self._links: dict[int, Link] = {}
+        self.pings = Pings()
         # Told of a channel whose fences will not be answered any more.
         self.let_go: Callable[[Link, Channel], None] = lambda _link, _channel: None
 
@@ -148,6 +163,27 @@ class Channels:
         made(channel)
         self._loop.call(partial(self._opened, channel))
         return channel
+
+    def await_answers(self, timeout: float) -> list[str]:
+        """Wait until each peer has answered what it was sent by now; any other thread.
+
+        A peer that does not run a channel says nothing to its offer. But it answers a
+        ping that goes behind it, and its answers come in order.
+        """
+        deadline = clock.monotonic() + timeout
+        pinged: Future[list[tuple[Link, Future[float]]]] = Future()
+        self._loop.call(partial(self._ping_all, pinged))
+        try:
+            asked = pinged.get(timeout=timeout)
+        except Timeout:
+            asked = [(link, Future()) for link in list(self._links.values())]
+        silent = self.pings.await_all(
+            asked, lambda link: link.token in self._links, deadline
+        )
+        return sorted(map(_name, silent))
+
+    def _ping_all(self, pinged: Future[list[tuple[Link, Future[float]]]]) -> None:
+        pinged.set([(link, self.pings.send(link)) for link in self._links.values()])
 
     def close(self, channel: Channel) -> None:
         """Take a channel back, soon. Any thread."""

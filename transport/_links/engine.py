@@ -1,10 +1,11 @@
 """The machinery below a node: puts its parts together, starts and ends them."""
 
 import secrets
+from contextlib import suppress
 from functools import partial
 from threading import Event
 
-from actors import SupervisorRef, hooks, on_down
+from actors import Future, SupervisorRef, Timeout, hooks, on_down
 from transport import _clock as clock
 from transport._config import Config
 from transport._core import addresses, messages
@@ -31,6 +32,8 @@ from transport._tree import NodeSupervisor, Parts, Poll
 from transport._watchers import NodeWatchers
 
 DROPPED = hooks.hook("transport.message.dropped")
+# Seconds until whoever looks around looks again.
+LOOK_AGAIN = 0.01
 
 
 class Engine:
@@ -149,6 +152,26 @@ class Engine:
             reason="queue full",
             limit=self._config.options.queue_bytes,
         )
+
+    def look_around(self, timeout: float) -> None:
+        """Wait until all those that peers have told of are linked, or are not to be.
+
+        Not on the I/O thread.
+        """
+        deadline = clock.monotonic() + timeout
+        while (left := deadline - clock.monotonic()) > 0:
+            # What peers tell of others comes before their answers.
+            self.channels.await_answers(left)
+            if not self._looking(deadline):
+                return
+            self._progress.wait(lambda _: False, LOOK_AGAIN)
+
+    def _looking(self, deadline: float) -> bool:
+        looking: Future[bool] = Future()
+        self._loop.call(lambda: looking.set(self._exchange.looking()))
+        with suppress(Timeout):
+            return looking.get(timeout=max(0.0, deadline - clock.monotonic()))
+        return True
 
     def disconnect(self, name: str) -> None:
         """Say goodbye to a peer."""

@@ -110,6 +110,10 @@ class Exchange:
         """Return the seconds until the mesh wants a Tick."""
         return self._mesh.next_wake(clock.monotonic())
 
+    def looking(self) -> bool:
+        """Tell whether there are addresses that nobody has been sought at yet."""
+        return self._mesh.looking()
+
     def peers(self) -> list[Peer]:
         """Return what the mesh believes of all peers."""
         return self._mesh.peers()

@@ -38,7 +38,7 @@ class Inbound:
         self._traffic = traffic
         self._loop = loop
         self._complaints = complaints
-        self.pings = Pings()
+        self.pings: Pings = channels.pings
         channels.let_go = self._let_go
         self._handlers: dict[type, Callable[..., None]] = {
             control.Open: channels.on_open,

@@ -1,15 +1,20 @@
 """Round trips: measured all the time, and for those who ask."""
 
 import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count
 
-from actors import Future
+from actors import Future, Timeout
 from transport import _clock as clock
 from transport._core import control
 from transport._links.link import Link
 
 # A ping for somebody has a number above all that heartbeats use, which is a moment.
 _FIRST = 1 << 62
+# Seconds until a peer is pinged again, or found to be linked no more: a peer that is
+# flooded drops a ping.
+_AGAIN = 0.5
 
 
 class Pings:
@@ -29,6 +34,39 @@ class Pings:
             self._waiting[number] = (clock.monotonic(), future)
         link.say(control.Ping(number))
         return future
+
+    def await_all(
+        self,
+        asked: Sequence[tuple[Link, Future[float]]],
+        linked: Callable[[Link], bool],
+        deadline: float,
+    ) -> list[Link]:
+        """Wait for answers; return the links that are up and have given none."""
+        return [
+            link
+            for link, answer in asked
+            if not self._comes(answer, link, linked, deadline)
+        ]
+
+    def _comes(
+        self,
+        answer: Future[float],
+        link: Link,
+        linked: Callable[[Link], bool],
+        deadline: float,
+    ) -> bool:
+        """Wait for an answer, or for the link to end, and ask again meanwhile."""
+        while linked(link):
+            left = deadline - clock.monotonic()
+            with suppress(Timeout):
+                answer.get(timeout=max(0.0, min(left, _AGAIN)))
+                return True
+            self.give_up(answer)
+            if left <= 0:
+                return False
+            answer = self.send(link)
+        self.give_up(answer)
+        return True
 
     def give_up(self, future: Future[float]) -> None:
         """Nobody waits any longer."""
