@@ -28,8 +28,9 @@ from transport import (
     NodeNameInUseError,
     NodeUp,
 )
-from transport._core import control
+from transport._core import control, effects
 from transport._core.frames import Kind
+from transport._links.exchange import Exchange
 
 
 @pytest.fixture
@@ -66,6 +67,22 @@ def test_a_start_returns_when_all_that_its_seed_knows_are_linked(a: Node) -> Non
         for _ in range(5):
             with Node.start("late", cookie=SECRET, join=a.address) as late:
                 assert names(late) == ["a", "b", "c"]
+
+
+def test_a_start_waits_for_what_its_seed_has_to_tell(
+    a: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out = Exchange._carry_out
+
+    def slowly(self: Exchange, effect: effects.Effect) -> None:
+        if self.me == a.id and isinstance(effect, effects.SendPeers):
+            time.sleep(0.1)
+        carry_out(self, effect)
+
+    with Node.start("b", cookie=SECRET, join=a.address):
+        monkeypatch.setattr(Exchange, "_carry_out", slowly)
+        with Node.start("late", cookie=SECRET, join=a.address) as late:
+            assert names(late) == ["a", "b"]
 
 
 def test_a_start_does_not_wait_long_for_a_silent_one_that_its_seed_knows(
