@@ -59,7 +59,12 @@ class Impostor:
     """A real session over a blocking socket, to be led astray by a test."""
 
     def __init__(
-        self, node: Node, *, name: str = "stranger", cookie: str = SECRET
+        self,
+        node: Node,
+        *,
+        name: str = "stranger",
+        cookie: str = SECRET,
+        ready: Ready = READY,
     ) -> None:
         me = Credentials(
             NodeId(name, name.encode().ljust(16, b".")[:16]),
@@ -67,7 +72,7 @@ class Impostor:
             (cookie.encode(),),
         )
         self.sock = call(node)
-        self.session = Session(me, READY, b"n" * 32, dialler=True)
+        self.session = Session(me, ready, b"n" * 32, dialler=True)
         self.events: list[Event] = []
         self.prev_token = 0
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
+from msgspec import structs
 
 from actors import Timeout, exit, kill, mailbox
 from tests.conftest import Eventually
-from tests.transport.strangers import SECRET, Impostor, frozen, warnings
+from tests.transport.strangers import READY, SECRET, Impostor, frozen, warnings
 from transport import (
     ConfigError,
     ForkError,
@@ -570,19 +571,20 @@ def test_without_a_file_descriptor_a_node_waits_and_links_live_on(
 
 @pytest.mark.parametrize(("ahead", "words"), [(73, "ahead"), (-73, "behind")])
 def test_a_clock_that_differs_is_said(
-    a: Node, caplog: pytest.LogCaptureFixture, ahead: int, words: str
+    a: Node,
+    caplog: pytest.LogCaptureFixture,
+    eventually: Eventually,
+    ahead: int,
+    words: str,
 ) -> None:
-    stranger = Impostor(a).open()
-    wrong = control.Beat(int(time.time() + ahead) * 1000)
-    said: list[control.Control] = [*[wrong] * 5, control.Bye("done")]
-    frames = [
-        stranger.session.frame(Kind.CONTROL, control.encode(message))
-        for message in said
-    ]
+    stranger = Impostor(a, ready=structs.replace(READY, heartbeat_ms=1)).open()
 
-    stranger.send(b"".join(frames))
-    stranger.end()
+    def said() -> list[str]:
+        wrong = control.Beat(int(time.time() + ahead) * 1000)
+        stranger.send(stranger.session.frame(Kind.CONTROL, control.encode(wrong)))
+        return warnings(caplog)
 
-    (line,) = warnings(caplog)
+    with stranger.sock:
+        (line,) = eventually(said)
     assert "clock of stranger is 7" in line
     assert f"s {words}; conflicts with stranger will be biased" in line

@@ -10,7 +10,7 @@ from transport._core.frames import Frame, Kind
 from transport._links import io
 from transport._links.channels import Channel, Channels
 from transport._links.exchange import Exchange
-from transport._links.link import BEATS_OF_A_CLOCK, HELD_BYTES, Held, Link
+from transport._links.link import HELD_BYTES, Held, Link
 from transport._links.outbox import HIGH_WATER_BYTES
 from transport._links.pings import Pings
 from transport._links.seam import Traffic
@@ -124,12 +124,10 @@ class Inbound:
             link.say(control.Ping(clock.microseconds()))
 
     def _skew(self, link: Link, theirs: int) -> None:
-        link.leads.append((theirs - clock.wall_ms()) / 1000)
-        # What was long on its way, or waited here, seems to be of an earlier time.
-        ahead = max(link.leads)
-        if ahead < 0 and len(link.leads) < BEATS_OF_A_CLOCK:
-            return
-        if abs(ahead) > SKEW_WORTH_A_WARNING:
+        assert link.ready is not None
+        lead = (theirs - clock.wall_ms()) / 1000
+        ahead = link.skew.heard(lead, clock.monotonic(), link.ready.heartbeat_ms / 1000)
+        if ahead is not None and abs(ahead) > SKEW_WORTH_A_WARNING:
             where = "ahead" if ahead > 0 else "behind"
             self._complaints.warn(
                 "clock_differs",

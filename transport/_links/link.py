@@ -11,6 +11,7 @@ from transport._core.errors import ProtocolError
 from transport._core.frames import Kind, Parts
 from transport._core.identity import NodeId
 from transport._core.session import Event, Failed, Session
+from transport._core.skew import Skew
 from transport._links import io
 from transport._links.outbox import RAW, Bucket, Outbox
 from transport._links.tls import Secrecy, Secured
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 # Messages that wait for a fence: beyond this the peer has to wait too.
 HELD_BYTES = 16 << 20
-# By how many a peer's clock is judged: a beat may be late for other reasons.
-BEATS_OF_A_CLOCK = 5
 # How long frames of channels gather, when more come than are worth a write each.
 GATHER = 0.0003
 
@@ -112,8 +111,7 @@ class Link:
         self.node: NodeId | None = None
         self.ready: control.Ready | None = None
         self.rtt: float | None = None
-        # Seconds by which its clock seemed to be ahead in its last beats.
-        self.leads: deque[float] = deque(maxlen=BEATS_OF_A_CLOCK)
+        self.skew = Skew()
         # Channels: the peer's offers, those bound here, and ours that it accepted.
         self.offers: dict[int, control.Open] = {}
         self.bound: dict[int, Channel] = {}
