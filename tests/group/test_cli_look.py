@@ -104,7 +104,7 @@ def test_another_cluster_is_said(a: Node, capsys: pytest.CaptureFixture[str]) ->
     status, _, err = groupctl(capsys, a, "nodes", "--cluster-id", "prod")
 
     assert status == 1
-    assert "REJECT cluster: peer 'prod', here 'default'" in err
+    assert "REJECT cluster: peer 'default', here 'prod'" in err
     assert err.count("\n") == 1
 
 

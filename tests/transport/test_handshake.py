@@ -182,12 +182,18 @@ def test_another_cluster_is_named_to_both() -> None:
         one.receive(farewell(caught.value))
 
     assert told.value.reason == "cluster"
+    # The same, as it is seen from there.
+    assert str(told.value) == "cluster: peer 'test', here 'prod'"
     assert farewell(told.value) == b""
 
 
 def test_a_node_without_a_cookie_is_turned_away() -> None:
-    with pytest.raises(RejectedError, match="peer insecure, here hmac"):
-        answerer(credentials("b")).receive(dialler(insecure("a")).begin())
+    one = dialler(insecure("a"))
+
+    with pytest.raises(RejectedError, match="peer insecure, here hmac") as caught:
+        answerer(credentials("b")).receive(one.begin())
+    with pytest.raises(RejectedError, match="peer hmac, here insecure"):
+        one.receive(farewell(caught.value))
 
 
 @pytest.mark.parametrize(

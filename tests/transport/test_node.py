@@ -256,7 +256,8 @@ def test_other_lease_is_a_config_error_at_the_peer(
     with Node.start("b", cookie=SECRET, join=a.address, lease=9.0):
         eventually(lambda: len(warnings(caplog)) == 2)
 
-    assert any("lease_ms 9000 at the peer, 5000 here" in w for w in warnings(caplog))
+    words = "REJECT config: lease= differs: 9 s on b, 5 s on a. Give both nodes the"
+    assert all(words in line for line in warnings(caplog))
 
 
 def test_another_cluster_is_refused_with_words(
@@ -265,7 +266,12 @@ def test_another_cluster_is_refused_with_words(
     with Node.start("b", cookie=SECRET, join=a.address, cluster_id="prod"):
         eventually(lambda: len(warnings(caplog)) == 2)
 
-    assert any("cluster: peer 'prod', here 'default'" in w for w in warnings(caplog))
+    at_a, at_b = (
+        next(line for line in warnings(caplog) if f"node={name} " in line)
+        for name in "ab"
+    )
+    assert "cluster: peer 'prod', here 'default'. Give both nodes the same" in at_a
+    assert "cluster: peer 'default', here 'prod'. Give both nodes the same" in at_b
 
 
 def test_a_hidden_node_is_known_to_its_peer_alone(

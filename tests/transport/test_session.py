@@ -67,8 +67,21 @@ def test_another_lease_is_refused_by_name_at_both_ends() -> None:
 
     pair = Pair(credentials("a"), credentials("b"), theirs=theirs).run()
 
-    assert "lease_ms 5000 at the peer, 9000 here" in failure(pair.seen_by_answerer)
-    assert "lease_ms" in failure(pair.seen_by_dialler)
+    words = (
+        "config: lease= differs: 5 s on a, 9 s on b. Give both nodes the same lease="
+    )
+    assert failure(pair.seen_by_answerer) == words
+    assert failure(pair.seen_by_dialler) == words
+
+
+def test_names_of_any_length_leave_room_for_the_reason() -> None:
+    theirs = msgspec.structs.replace(READY, heartbeat_ms=1500)
+
+    long = credentials("a" * 255), credentials("b" * 255)
+    pair = Pair(*long, theirs=theirs).run()
+
+    assert "heartbeat= differs: 1 s on aaa" in failure(pair.seen_by_dialler)
+    assert failure(pair.seen_by_dialler).endswith("the same heartbeat=")
 
 
 def test_an_answerer_delivers_nothing_before_ready() -> None:
@@ -161,4 +174,4 @@ def test_a_dialler_too_refuses_another_lease() -> None:
         pair.answerer.frame(Kind.CONTROL, control.encode(theirs))
     )
 
-    assert "lease_ms 9000 at the peer, 5000 here" in failure(events)
+    assert "lease= differs: 9 s on b, 5 s on a." in failure(events)

@@ -50,11 +50,13 @@ CAUSES: dict[str, tuple[NodeOptions, str]] = {
     ),
     "cluster": (
         {"cluster_id": "prod"},
-        "cannot join {a}: REJECT cluster: peer 'prod', here 'default'",
+        "cannot join {a}: REJECT cluster: peer 'default', here 'prod'. Give both "
+        "nodes the same cluster_id=",
     ),
     "lease": (
         {"lease": 9.0},
-        "cannot join {a}: REJECT config: lease_ms 9000 at the peer, 5000 here",
+        "cannot join {a}: REJECT config: lease= differs: 9 s on b, 5 s on a. Give "
+        "both nodes the same lease=",
     ),
     "tls": ({"tls": files("b")}, "cannot join {a}: "),
 }
@@ -99,7 +101,9 @@ def test_a_version_that_is_not_ours_is_said(
     b = start("b", join=a.address)
 
     eventually(lambda: said(b))
-    assert said(b)[0].endswith("version: peer 3-3, here 1-1")
+    assert said(b)[0].endswith(
+        "version: peer 1-1, here 3-3. Update the node that speaks the older one"
+    )
     assert len(lines(caplog, "b")) == 1
 
 

@@ -17,6 +17,8 @@ class WireError(TransportError):
     def __init__(self, text: str, *, reason: str) -> None:
         super().__init__(text)
         self.reason = reason
+        # What the other end is told: where both sides are named, "here" is there.
+        self.for_peer = text
 
 
 class ProtocolError(WireError):

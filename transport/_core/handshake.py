@@ -243,21 +243,13 @@ class Handshake:
         hello, me = _read_hello(body), self._me
         low, high = max(hello.versions[0], me.versions[0]), me.versions[1]
         if low > min(hello.versions[1], high):
-            raise VersionError(
-                f"version: peer {_range(hello.versions)}, here {_range(me.versions)}"
-            )
+            raise _differs("version", _range(hello.versions), _range(me.versions))
         if hello.cluster_id != me.cluster_id:
-            raise RejectedError(
-                f"cluster: peer {hello.cluster_id!r}, here {me.cluster_id!r}",
-                reason="cluster",
-            )
+            raise _differs("cluster", repr(hello.cluster_id), repr(me.cluster_id))
         if hello.node == me.node:
             raise RejectedError("this is the node itself", reason="self")
         if hello.features & (SEALED | TLS) != me.features:
-            raise RejectedError(
-                f"mode: peer {_mode(hello.features)}, here {_mode(me.features)}",
-                reason="mode",
-            )
+            raise _differs("mode", _mode(hello.features), _mode(me.features))
         return hello
 
     def _greeted(self, hello1: bytes, hello2: bytes) -> None:
@@ -296,7 +288,7 @@ def farewell(error: TransportError) -> bytes:
         case AuthError():
             return _pack(Step.REJECT, _text("auth") + _text("authentication failed"))
         case VersionError() | RejectedError():
-            return _pack(Step.REJECT, _text(error.reason) + _text(str(error)))
+            return _pack(Step.REJECT, _text(error.reason) + _text(error.for_peer))
         case _:
             return b""
 
@@ -327,6 +319,16 @@ def greeter(data: bytes) -> NodeId | None:
 
 class HeardError(RejectedError):
     """The peer rejected us during the handshake."""
+
+
+def _differs(what: str, there: str, here: str) -> WireError:
+    """Return a refusal that both ends read from their own side."""
+    text = f"{what}: peer {there}, here {here}"
+    error = (
+        VersionError(text) if what == "version" else RejectedError(text, reason=what)
+    )
+    error.for_peer = f"{what}: peer {here}, here {there}"
+    return error
 
 
 def _rejection(body: bytes) -> WireError:

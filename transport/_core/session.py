@@ -80,6 +80,7 @@ class Session:
         dialler: bool,
         fingerprints: tuple[bytes, bytes] = (b"", b""),
     ) -> None:
+        self._me = me.node
         self._mine = mine
         self._dialler = dialler
         self._handshake = Handshake(
@@ -189,13 +190,14 @@ class Session:
 
     def _agree(self, theirs: Ready) -> None:
         """Check the parameters that must be equal at both ends."""
+        assert self._proof is not None
         hides = self._mine.hidden or theirs.hidden
         # Who only looks need not know what the others have agreed on.
         timing = () if hides else ("heartbeat_ms", "lease_ms")
         for field in ("codec", *timing):
             here, there = getattr(self._mine, field), getattr(theirs, field)
             if here != there:
-                text = f"config: {field} {there} at the peer, {here} here"
+                text = _differs(field, (self._proof.node, there), (self._me, here))
                 if not self._dialler:
                     self._say(Reject("config", text))
                 raise RejectedError(text, reason="config")
@@ -205,3 +207,15 @@ class Session:
 
     def _say(self, message: Control) -> None:
         self._out.append(self.frame(Kind.CONTROL, control.encode(message)))
+
+
+def _differs(field: str, *ends: tuple[NodeId, int]) -> str:
+    """Say what two nodes have not alike, in words that are true at both."""
+    # A name is cut, for a rejection holds few words.
+    names = [(f"{node.name:.40}", value) for node, value in ends]
+    if not field.endswith("_ms"):
+        values = ", ".join(f"{value} on {name}" for name, value in names)
+        return f"config: {field} {values}. Run the same version on both nodes"
+    values = ", ".join(f"{value / 1000:g} s on {name}" for name, value in names)
+    option = field.removesuffix("_ms")
+    return f"config: {option}= differs: {values}. Give both nodes the same {option}="

@@ -2,6 +2,13 @@
 
 from transport._core.errors import AuthError, ProtocolError, WireError
 
+# What to do about two nodes that differ, by the code of the rejection.
+_ADVICE = {
+    "cluster": ". Give both nodes the same cluster_id=",
+    "mode": ". Give both nodes tls=, or neither; both a cookie, or neither",
+    "version": ". Update the node that speaks the older one",
+}
+
 
 def cannot_join(
     address: str, code: str, text: str, cookie_from: str, name: str = ""
@@ -32,7 +39,7 @@ def cannot_join(
         case "":
             return f"{start}{text} (will keep trying)"
         case _:
-            return f"{start}REJECT {text}"
+            return f"{start}REJECT {text}{_ADVICE.get(code, '')}"
 
 
 def not_found(name: str, text: str) -> str:
@@ -48,4 +55,4 @@ def ended(error: WireError) -> str:
         case AuthError() | ProtocolError():
             return str(error)
         case _:
-            return f"REJECT {error}"
+            return f"REJECT {error}{_ADVICE.get(error.reason, '')}"
