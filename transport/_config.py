@@ -103,7 +103,9 @@ def check(options: Options, *, host: str) -> Config:
     found: tuple[bytes, ...] = ()
     source = "nowhere"
     if not options.insecure and listen is not None:
-        found, source = cookies.find(options.cookie)
+        # Whom a hidden node joins has a cookie: one made here would be another.
+        looks = options.hidden and bool(joins)
+        found, source = cookies.find(options.cookie, make=not looks)
     return Config(
         name=_name(options.name, host),
         listen=listen,

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import shlex
 import stat
 from pathlib import Path
 
@@ -13,7 +14,9 @@ Cookie = bytes | str
 CREATE = "python -c 'import secrets; print(secrets.token_hex(32))'"
 
 
-def find(given: Cookie | tuple[Cookie, ...] | None) -> tuple[tuple[bytes, ...], str]:
+def find(
+    given: Cookie | tuple[Cookie, ...] | None, *, make: bool = True
+) -> tuple[tuple[bytes, ...], str]:
     """Return the cookies and, in words, where they came from.
 
     The first one proves this node; each one is taken from a peer, so that a cookie
@@ -22,9 +25,11 @@ def find(given: Cookie | tuple[Cookie, ...] | None) -> tuple[tuple[bytes, ...], 
     Args:
         given: From the program; None looks at GROUP_COOKIE, GROUP_COOKIE_FILE and
             ~/.group/cookie in this order. The last is made when it is not there.
+        make: Whether it is; whoever only looks in needs that of somebody else.
 
     Raises:
-        ConfigError: It is too short, or its file is not private.
+        ConfigError: It is too short, its file is not private, or a file that somebody
+            named is not there.
     """
     if given is not None:
         several = given if isinstance(given, tuple) else (given,)
@@ -33,8 +38,48 @@ def find(given: Cookie | tuple[Cookie, ...] | None) -> tuple[tuple[bytes, ...], 
     if text is not None:
         return (_checked(text.strip().encode()),), "GROUP_COOKIE"
     named = os.environ.get("GROUP_COOKIE_FILE")
-    path = Path(named) if named else Path.home() / ".group" / "cookie"
+    path = Path(named) if named else _usual()
+    if _missing(path):
+        _make(path, named=bool(named), make=make)
     return (_checked(_read(path)),), str(path)
+
+
+def _usual() -> Path:
+    return Path.home() / ".group" / "cookie"
+
+
+def _missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        # Whoever reads it is told why that cannot be.
+        return False
+    return False
+
+
+def _make(path: Path, *, named: bool, make: bool) -> None:
+    """Make the user's own file; one that somebody named is another node's, or lost."""
+    if named:
+        raise ConfigError(
+            f"there is no cookie file {path}; copy that of another node there, or "
+            f"create one: umask 077; {CREATE} > {shlex.quote(str(path))}",
+            code="B007",
+        )
+    if not make:
+        raise ConfigError(
+            f"no cookie: there is no {path}; give the cookie of the node to look into "
+            "by GROUP_COOKIE or GROUP_COOKIE_FILE",
+            code="B007",
+        )
+    try:
+        _create(path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(
+            f"cannot create cookie file {path}: {reason}", code="B007"
+        ) from error
 
 
 def _raw(cookie: object) -> bytes:
@@ -58,13 +103,6 @@ def _checked(cookie: bytes) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        _create(path)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(
-            f"cannot create cookie file {path}: {reason}", code="B007"
-        ) from error
-    try:
         with path.open("rb") as file:
             _check_private(path, os.fstat(file.fileno()))
             return file.read(4096).strip()
@@ -77,8 +115,6 @@ def _read(path: Path) -> bytes:
 
 def _create(path: Path) -> None:
     """Make the file whole or not at all, also when two nodes start at once."""
-    if path.exists():
-        return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -23,7 +23,7 @@ class NodeOptions(TypedDict, total=False):
         tls: Files of certificate, key and authority; links are encrypted.
         cookie: The cluster's secret, at least 32 bytes; a tuple while it is changed.
             If not given, GROUP_COOKIE, the file GROUP_COOKIE_FILE, or ~/.group/cookie,
-            which is made when it is not there.
+            which is made when it is not there, but not by a hidden node that joins.
         engine: What carries the frames; "tcp" is all there is.
         heartbeat: Between two signs of life; 1.
         lease: Silence after which a link is cut, at least three heartbeats; 5.

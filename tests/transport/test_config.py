@@ -1,5 +1,7 @@
 import math
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,6 +129,49 @@ def test_a_cookie_file_is_made_private_on_first_use(
     assert text.endswith("\n")
     assert first == (text.strip().encode(),)
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_cookie_file_that_somebody_named_is_never_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "misspelt"
+    monkeypatch.setenv("GROUP_COOKIE_FILE", str(path))
+
+    with pytest.raises(ConfigError, match=f"there is no cookie file {path}") as caught:
+        find(None)
+
+    assert caught.value.code == "B007"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_advice_for_a_missing_cookie_file_makes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cookie"
+    monkeypatch.setenv("GROUP_COOKIE_FILE", str(path))
+    with pytest.raises(ConfigError) as caught:
+        find(None)
+    command = str(caught.value).partition("create one: ")[2]
+
+    subprocess.run(
+        command.replace("python", sys.executable), shell=True, check=True, timeout=30
+    )
+
+    assert find(None)[0] == (path.read_bytes().strip(),)
+
+
+def test_whoever_only_looks_in_makes_no_cookie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    with pytest.raises(ConfigError, match="no cookie: there is no ") as caught:
+        check(Options(hidden=True, join="127.0.0.1:7"), host="machine")
+
+    assert caught.value.code == "B007"
+    assert list(tmp_path.iterdir()) == []
+    check(Options(hidden=True), host="machine")
+    assert (tmp_path / ".group" / "cookie").exists()
 
 
 def test_a_cookie_file_that_others_may_read_is_refused(
