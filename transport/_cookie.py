@@ -11,6 +11,7 @@ from transport._errors import ConfigError
 
 MIN_BYTES = 32
 Cookie = bytes | str
+PROGRAM = "the program"
 CREATE = "python -c 'import secrets; print(secrets.token_hex(32))'"
 
 
@@ -33,7 +34,7 @@ def find(
     """
     if given is not None:
         several = given if isinstance(given, tuple) else (given,)
-        return tuple(_checked(_raw(cookie)) for cookie in several), "the program"
+        return tuple(_checked(_raw(cookie)) for cookie in several), PROGRAM
     text = os.environ.get("GROUP_COOKIE")
     if text is not None:
         return (_checked(text.strip().encode()),), "GROUP_COOKIE"
@@ -42,6 +43,22 @@ def find(
     if _missing(path):
         _make(path, named=bool(named), make=make)
     return (_checked(_read(path)),), str(path)
+
+
+def differs(source: str) -> str:
+    """Say that a peer has another cookie, and what helps where ours came from.
+
+    Args:
+        source: As `find` returned it.
+    """
+    if source == PROGRAM:
+        # It wins, whatever the environment says.
+        advice = "Give both nodes the same cookie="
+    elif source in ("GROUP_COOKIE", str(_usual())):
+        advice = "Set GROUP_COOKIE to the same value on both nodes"
+    else:
+        advice = "Give both nodes the same file"
+    return f"cookie differs (ours from {source}). {advice}"
 
 
 def _usual() -> Path:

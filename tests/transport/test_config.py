@@ -10,7 +10,7 @@ import pytest
 
 from transport import ConfigError
 from transport._config import Config, Options, check
-from transport._cookie import find
+from transport._cookie import differs, find
 
 COOKIE = "x" * 32
 
@@ -203,3 +203,25 @@ def test_a_cookie_file_that_cannot_be_made_is_named(
 
 def test_two_cookies_are_active_while_one_replaces_the_other() -> None:
     assert find(("a" * 32, b"b" * 32)) == ((b"a" * 32, b"b" * 32), "the program")
+
+
+def test_a_cookie_that_differs_is_told_where_ours_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / "named"
+    file.write_text("c" * 64, encoding="ascii")
+    file.chmod(0o600)
+
+    program = differs(find(COOKIE)[1])
+    usual = differs(find(None)[1])
+    monkeypatch.setenv("GROUP_COOKIE_FILE", str(file))
+    named = differs(find(None)[1])
+    monkeypatch.setenv("GROUP_COOKIE", COOKIE)
+    variable = differs(find(None)[1])
+
+    start, same = "cookie differs (ours from", "to the same value on both nodes"
+    assert program == f"{start} the program). Give both nodes the same cookie="
+    assert usual == f"{start} {tmp_path}/.group/cookie). Set GROUP_COOKIE {same}"
+    assert named == f"{start} {file}). Give both nodes the same file"
+    assert variable == f"{start} GROUP_COOKIE). Set GROUP_COOKIE {same}"

@@ -250,6 +250,17 @@ def test_a_port_in_use_is_named(a: Node) -> None:
         Node.start("b", cookie=SECRET, listen=a.address)
 
 
+@pytest.mark.slow
+def test_a_join_that_fails_for_the_cookie_says_what_helps(a: Node) -> None:
+    with pytest.raises(JoinTimeoutError) as caught:
+        Node.start(
+            "b", cookie="o" * 32, join=a.address, require_peers=1, join_timeout=1.0
+        )
+
+    words = "authentication failed: cookie differs (ours from the program). Give both"
+    assert f"{a.address} {words}" in str(caught.value)
+
+
 def test_other_lease_is_a_config_error_at_the_peer(
     a: Node, caplog: pytest.LogCaptureFixture, eventually: Eventually
 ) -> None:

@@ -45,8 +45,8 @@ def lines(caplog: pytest.LogCaptureFixture, node: str) -> list[str]:
 CAUSES: dict[str, tuple[NodeOptions, str]] = {
     "cookie": (
         {"cookie": WRONG},
-        "cannot join {a}: cookie differs (ours from the program). Set GROUP_COOKIE to "
-        "the same value on both nodes",
+        "cannot join {a}: cookie differs (ours from the program). Give both nodes the "
+        "same cookie=",
     ),
     "cluster": (
         {"cluster_id": "prod"},

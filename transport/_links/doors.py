@@ -276,7 +276,8 @@ class Doors:
             self._dial_failed(address, str(error))
             return
         self._dials.pop(address, None)
-        self._note(address, error.reason, str(error))
+        text = words.rejected(error, self._config.cookie_from)
+        self._note(address, error.reason, text)
         self._exchange.happened(
             messages.DialRejected(address, error.reason, str(error))
         )

@@ -1,5 +1,6 @@
 """What the log says when two nodes do not come together."""
 
+from transport import _cookie as cookies
 from transport._core.errors import AuthError, ProtocolError, WireError
 
 # What to do about two nodes that differ, by the code of the rejection.
@@ -27,10 +28,7 @@ def cannot_join(
         case "self":
             return f"{start}that is this node itself, so it is left out"
         case "auth":
-            return (
-                f"{start}cookie differs (ours from {cookie_from}). "
-                "Set GROUP_COOKIE to the same value on both nodes"
-            )
+            return f"{start}{cookies.differs(cookie_from)}"
         case "refused":
             return (
                 f"{start}{text}. Is a node running there? Start one: groupctl start "
@@ -40,6 +38,13 @@ def cannot_join(
             return f"{start}{text} (will keep trying)"
         case _:
             return f"{start}REJECT {text}{_ADVICE.get(code, '')}"
+
+
+def rejected(error: WireError, cookie_from: str) -> str:
+    """Say in short what a peer said when it was dialled."""
+    if error.reason == "auth":
+        return f"{error}: {cookies.differs(cookie_from)}"
+    return str(error)
 
 
 def not_found(name: str, text: str) -> str:
