@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -33,10 +34,17 @@ def _line(
     """
     event = fields.pop("event")
     trace = fields.pop("traceback", None)
-    words = " ".join(f"{key}={value!s}" for key, value in fields.items())
+    words = " ".join(f"{key}={_shown(key, value)}" for key, value in fields.items())
     line = f"{event} {words}" if words else str(event)
     extra = {"fields": {"event": event, **fields}}
     return (f"{line}\n{trace}" if trace else line,), {"extra": extra}
+
+
+def _shown(key: str, value: object) -> str:
+    """Return a field's value; a node's name in quotes where it has spaces in it."""
+    text = str(value)
+    names = key in ("node", "peer") or key.endswith("_node")
+    return json.dumps(text, ensure_ascii=False) if names and " " in text else text
 
 
 log = cast(

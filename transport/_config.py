@@ -83,7 +83,7 @@ class Config:
         return bool(self.cookies)
 
 
-def check(options: Options, *, host: str) -> Config:
+def check(options: Options | None, *, host: str) -> Config:
     """Return what the options and the environment say together.
 
     Args:
@@ -92,7 +92,10 @@ def check(options: Options, *, host: str) -> Config:
 
     Raises:
         ConfigError: Something cannot be used; the text says what to do.
+        TypeError: Somebody called the class of nodes itself.
     """
+    if not isinstance(options, Options):
+        raise TypeError("Node(...) makes no node: use Node.start(name, ...)")
     _check_timing(options)
     _check_engine(options)
     _check_tls(options.tls, options)
@@ -123,11 +126,13 @@ def _name(given: object, host: str) -> str:
     name = os.environ.get("GROUP_NODE") if given is None else given
     if name is None:
         name = f"{host}-{os.getpid()}"
-    if not isinstance(name, str) or not valid_name(name):
+    start = "node name must be 1-255 printable bytes, got"
+    if not isinstance(name, str):
         raise ConfigError(
-            f"node name must be 1-255 printable bytes, got {str(name)[:80]!r}",
-            code="B001",
+            f"{start} {name!r:.80} ({type(name).__name__}); give a str", code="B001"
         )
+    if not valid_name(name):
+        raise ConfigError(f"{start} {name[:80]!r}", code="B001")
     return name
 
 

@@ -45,7 +45,7 @@ class Node:
     Its methods may be called from any thread. A context manager, which stops it.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options | None = None, **_more: object) -> None:
         """Made by `start`."""
         self._config = check(options, host=io.machine())
         self._progress = Progress()

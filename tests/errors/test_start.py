@@ -44,7 +44,7 @@ async def late_rank(_key: str, _meta: object, _node: str, _stamp: int) -> int:
 NAME = "node name must be 1-255 printable bytes, got "
 NODES = [
     Case("B001", {"name": ""}, NAME + "''"),
-    Case("B001", {"name": 5}, NAME + "'5'"),
+    Case("B001", {"name": 5}, NAME + "5 (int); give a str"),
     Case("B001", {"name": "a" * 256}, NAME + f"'{'a' * 80}'"),
     Case("B001", {"name": "a\0b"}, NAME + r"'a\x00b'"),
     Case("B001", {"name": "a\nb"}, NAME + r"'a\nb'"),

@@ -77,3 +77,15 @@ def test_nothing_is_configured_by_us() -> None:
         logger = logging.getLogger(name)
         assert logger.handlers == []
         assert logger.propagate
+
+
+def test_a_nodes_name_with_spaces_is_in_quotes(said: io.StringIO) -> None:
+    transport_log.info("node_up", node="a", peer="the b")
+    GroupLog("app", "the a", "info").info("peer_linked", peer="b", cause="is here")
+
+    rows = [json.loads(line) for line in said.getvalue().splitlines()]
+    assert [row["event"] for row in rows] == [
+        'node_up node=a peer="the b"',
+        'peer_linked group=app node="the a" peer=b cause=is here',
+    ]
+    assert rows[0]["fields"]["peer"] == "the b"

@@ -26,7 +26,7 @@ BAD: dict[str, tuple[Wrong, str, str]] = {
     "an empty name": ({"name": ""}, "B001", "node name must be 1-255"),
     "a name with NUL": ({"name": "a\0"}, "B001", "printable"),
     "a name of 256 bytes": ({"name": "é" * 128}, "B001", "1-255"),
-    "no string as a name": ({"name": 5}, "B001", "got '5'"),
+    "no string as a name": ({"name": 5}, "B001", "got 5 (int); give a str"),
     "an address of the network": (
         {"listen": "10.0.0.5:7400"},
         "B003",

@@ -1,7 +1,9 @@
 """Nodes on real sockets of this machine."""
 
 import asyncio
+import logging
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -10,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -243,6 +246,24 @@ def test_joining_oneself_is_nothing(a: Node, caplog: pytest.LogCaptureFixture) -
 
         assert names(solo) == ["a"]
     assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("given", [{}, {"options": "a"}, {"cookie": SECRET}])
+def test_a_node_is_made_by_start_alone(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"use Node\.start\(name"):
+        Node(**given)
+
+
+def test_a_name_with_spaces_is_one_word_of_a_line(
+    caplog: pytest.LogCaptureFixture, a: Node, eventually: Eventually
+) -> None:
+    caplog.set_level(logging.INFO, "transport")
+    line = r'node_up node=a peer="the \"b\" node"'
+
+    with Node.start('the "b" node', cookie=SECRET, join=a.address):
+        eventually(lambda: line in caplog.messages)
+
+    assert shlex.split(line) == ["node_up", "node=a", 'peer=the "b" node']
 
 
 def test_a_port_in_use_is_named(a: Node) -> None:
