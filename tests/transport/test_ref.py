@@ -117,7 +117,7 @@ def test_a_ref_of_this_node_that_nobody_knows_is_dead(pair: Pair) -> None:
     ghost = home.traffic.refs.ref(home.id, 10**9, "User")
 
     assert not ghost.is_alive()
-    with pytest.raises(ActorDeadError):
+    with pytest.raises(ActorDeadError, match=r"^User on web2 is dead$"):
         ghost.ask("hello", timeout=5)
 
 
@@ -467,8 +467,10 @@ def test_a_name_is_resolved_by_each_message_anew(pair: Pair) -> None:
     _, away = pair
     far = away.traffic.actor("web2", "logger")
 
-    with pytest.raises(ActorDeadError):
+    with pytest.raises(ActorDeadError) as caught:
         far.ask(Echo(1), timeout=5)
+    words = "no actor named logger on web2 (never registered, or it has ended)"
+    assert str(caught.value) == words
     for _ in range(2):
         with users() as (user,):
             register_name("logger", user)

@@ -145,7 +145,7 @@ class ActorTraffic:
 
     def _check_life(self, ref: RemoteActorRef) -> None:
         if ref.gone:
-            raise ActorDeadError(f"{ref} is dead")
+            raise _dead(ref)
 
     def _put(self, question: Question, header: Callable[[int], headers.Header]) -> None:
         ask_id = self._asks.open(question)
@@ -286,7 +286,7 @@ class ActorTraffic:
         asked = self._asks.take(node_id, header.id)
         if asked is not None:
             _note_end(asked.ref)
-            failed(asked.future, ActorDeadError(f"{asked.ref} is dead"))
+            failed(asked.future, _dead(asked.ref))
 
     def _on_stop(self, node_id: NodeId, header: headers.Stop) -> None:
         ref = self._sender.actors.living(header.to)
@@ -317,6 +317,15 @@ def _stop(to: int | str, ask_id: int) -> headers.Stop:
 
 def _raise(fault: Fault, node: str) -> NoReturn:
     raise rebuild(fault, node)
+
+
+def _dead(ref: RemoteActorRef) -> ActorDeadError:
+    """Return the error of a ref behind which is nobody; of a name we know no more."""
+    if isinstance(ref.to, int):
+        return ActorDeadError(f"{ref} is dead")
+    return ActorDeadError(
+        f"no actor named {ref.to} on {ref.node} (never registered, or it has ended)"
+    )
 
 
 def _note_stop(ref: RemoteActorRef, stopped: Future[Any]) -> None:
