@@ -56,7 +56,7 @@ def test_what_cannot_be_pickled_is_an_error_of_the_sender(host: Node) -> None:
             assert str(caught.value).startswith("cannot send Locked(")
             assert (
                 "field 'lock' (_thread.lock) cannot be pickled. "
-                "Messages must be plain data"
+                "Messages must be plain data, or what can be pickled"
             ) in str(caught.value)
         # Nothing of it was sent.
         assert far.ask("first", timeout=5) == 1
@@ -77,6 +77,7 @@ def test_a_message_over_the_limit_is_refused_with_both_sizes(host: Node) -> None
 
         assert caught.value.code == "B045"
         assert "message of 66 MiB > limit 64 MiB" in str(caught.value)
+        assert "Send it in parts, or a path or URL" in str(caught.value)
         assert far.ask("next", timeout=5) == 1
 
 

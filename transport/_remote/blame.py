@@ -24,7 +24,7 @@ def blame(value: object, dump: Callable[[object], object]) -> str:
     where = f"field {path.lstrip('.')!r} ({_name(culprit)})" if path else _name(culprit)
     return (
         f"cannot send {shown(value)}: {where} cannot be pickled. "
-        "Messages must be plain data"
+        "Messages must be plain data, or what can be pickled"
     )
 
 

@@ -65,7 +65,8 @@ class Codec:
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise MessageTooLargeError(
                 f"message of {-(-len(payload) // _MIB)} MiB > limit "
-                f"{MAX_MESSAGE_BYTES // _MIB} MiB: {shown(type(value))}"
+                f"{MAX_MESSAGE_BYTES // _MIB} MiB: {shown(type(value))}. Send it in "
+                "parts, or a path or URL where it is found"
             )
         return payload
 
