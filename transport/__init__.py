@@ -31,7 +31,7 @@ from transport._links.tls import TLS
 from transport._links.troubles import Trouble
 from transport._node import Node
 from transport._options import NodeOptions
-from transport._remote.codec import DecodeError
+from transport._remote.codec import DecodeError, PickleRefusedError
 from transport._remote.ref import RemoteActorRef
 from transport._remote.sender import LinkFullError
 from transport._watchers import NodeLost, NodeUp
@@ -62,6 +62,7 @@ __all__ = [
     "NotLocalError",
     "Pages",
     "Peer",
+    "PickleRefusedError",
     "ProtocolError",
     "RejectedError",
     "RemoteActorRef",

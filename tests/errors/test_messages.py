@@ -18,6 +18,7 @@ from transport import (
     MessageTooLargeError,
     Node,
     NodeDownError,
+    PickleRefusedError,
     RemoteError,
 )
 
@@ -114,9 +115,10 @@ def test_a_peer_that_takes_no_pickle_is_named(host: Node) -> None:
     with guest(host, "plain") as plain:
         far = plain.actor
 
-        with pytest.raises(EncodeError) as caught:
+        with pytest.raises(PickleRefusedError) as caught:
             far.tell(Locked("x"))
 
+        assert isinstance(caught.value, EncodeError)
         assert caught.value.code == "B046"
         assert str(caught.value).startswith(
             "node plain does not accept pickled messages; at $: Locked is not plain"
