@@ -170,10 +170,11 @@ class LocalCluster:
     # Waiting
 
     def await_nodes(self, timeout: float | None = None) -> None:
-        """Wait until every node sees exactly those that it can reach.
+        """Wait until every node sees exactly those that it can reach, and their rows.
 
         Raises:
             AssertionError: One does not in time.
+            ShardTimeoutError: It sees them, and a shard is busy for longer.
         """
         __tracebackhide__ = True
 
@@ -184,10 +185,9 @@ class LocalCluster:
                 assert found == wanted, f"{name} sees {found}, not {wanted}"
             return True
 
-        eventually(
-            seen,
-            self._timing.patience if timeout is None else timeout,
-        )
+        eventually(seen, self._timing.patience if timeout is None else timeout)
+        # Each shard has then dropped the rows of those that are gone.
+        self.settle(self._timing.patience)
 
     def settle(self, timeout: float = 5.0) -> None:
         """Wait until all that was written on any node is seen on those linked with it.

@@ -176,12 +176,13 @@ class ProcessCluster:
         return list(self._ask(name, "keys", prefix))
 
     def await_nodes(self, timeout: float | None = None) -> None:
-        """Wait until every node sees exactly those that it can reach.
+        """Wait until every node sees exactly those that it can reach, and their rows.
 
         Nodes that are out of the test's reach are not asked.
 
         Raises:
             AssertionError: One does not in time.
+            ShardTimeoutError: It sees them, and a shard is busy for longer.
         """
         awake = {HERE, *self.names} - self._frozen
 
@@ -193,6 +194,8 @@ class ProcessCluster:
             return True
 
         eventually(seen, self._timing.patience if timeout is None else timeout)
+        # Each shard has then dropped the rows of those that are gone.
+        self.settle(self._timing.patience)
 
     def settle(self, timeout: float = 5.0) -> None:
         """Wait until what was written on any node in reach is seen where it is linked.

@@ -3,12 +3,15 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from group import Event
+from group._core.requests import PeerDown
+from group._core.sessions import Sessions
 from group.testing import LocalCluster, cluster, probe
 from group.testing._cluster import names_of
 from tests.group.people import PATIENCE, listeners
@@ -259,3 +262,23 @@ def test_a_block_holds_one_way(three: LocalCluster) -> None:
         assert b.lookup("there") is None
         three.network.heal()
         b.wait_for("there", timeout=PATIENCE)
+
+
+def test_a_node_is_lost_when_its_rows_are(
+    three: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shards are told of it later than whoever asks for the nodes."""
+    peer_down = Sessions.peer_down
+
+    def later(self: Sessions, down: PeerDown) -> None:
+        time.sleep(0.05)
+        peer_down(self, down)
+
+    with listeners() as (one,):
+        three[2].register("k", actor=one)
+        three.settle()
+        monkeypatch.setattr(Sessions, "peer_down", later)
+
+        three.crash("c")
+
+        assert [g.lookup("k") for g in three] == [None, None]
