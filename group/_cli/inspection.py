@@ -1,11 +1,12 @@
 """Commands that look inside a running node: as a hidden node that asks one actor."""
 
+import sys
 from argparse import Namespace
 
 from actors import AnyRef, is_ref
 from group._cli.errors import FAILED
 from group._cli.look import Look, looking
-from group._cli.paper import Paper
+from group._cli.paper import Paper, printable
 from group._cli.views import VIEWS, busiest
 from group._cli.watching import watch
 
@@ -33,14 +34,20 @@ def inspect(options: Namespace, paper: Paper) -> int:
                 cluster = getattr(options, "cluster", None)
                 kind, text, data = look.ask(options.command, argument, cluster)
         look.progress.finish()
+        rest = 0
         if options.command == "actors":
-            data = busiest(options, data)
+            rows = busiest(options, data)
+            data = rows[: options.limit or None]
+            rest = len(rows) - len(data)
         if options.json:
             paper.data(data)
-        elif kind == "nothing":
-            _nothing(paper, options, text)
+        elif kind == "nothing" and options.command != "explain":
+            # Not among the rows, which may go to a program.
+            _remark(options, text)
         else:
             VIEWS.get(options.command, _as_told)(paper, options, text, data)
+        if rest:
+            _remark(options, f"{rest} more; --limit 0 shows all")
         return 0 if kind == "found" else FAILED
 
 
@@ -51,10 +58,9 @@ def _surveyor(look: Look) -> AnyRef:
     return ref
 
 
-def _nothing(paper: Paper, options: Namespace, text: str) -> None:
-    """Say so; but a list that goes to a program is empty."""
-    if paper.is_terminal or options.command == "lookup":
-        paper.lines(text)
+def _remark(options: Namespace, text: str) -> None:
+    """Say something about the answer that is not part of it."""
+    Paper(sys.stderr).line(f"groupctl {options.command}: {printable(text)}")
 
 
 def _as_told(paper: Paper, options: Namespace, text: str, data: object) -> None:

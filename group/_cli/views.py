@@ -45,11 +45,16 @@ def _clusters(paper: Paper, options: Namespace, text: str, data: Sequence[Row]) 
 
 
 def busiest(options: Namespace, data: object) -> Sequence[Row]:
-    """Return the actors with most of what --top says, as many as --limit says."""
+    """Return all actors, those with most of what --top says first.
+
+    Where they have equally much, the user's come before those of the library.
+    """
     if not isinstance(data, list):
         return []
-    rows = sorted(data, key=lambda row: (-row[options.top], row["id"]))
-    return rows[: options.limit or None]
+    # A node of an older version does not say whose they are.
+    return sorted(
+        data, key=lambda row: (-row[options.top], row.get("own", False), row["id"])
+    )
 
 
 def _actors(paper: Paper, options: Namespace, text: str, data: Sequence[Row]) -> None:

@@ -22,6 +22,9 @@ Answer: TypeAlias = tuple[Literal["found", "nothing", "wrong"], str, object]
 """Whether there is something, how people read it, and the same for programs."""
 Argument: TypeAlias = str | None
 
+# The packages of this library; every node has some twenty actors of them.
+_OURS = frozenset({"actors", "transport", "group"})
+
 LEVELS: dict[str, LogLevel] = {"info": "info", "verbose": "verbose", "off": False}
 
 
@@ -144,7 +147,8 @@ class Answers:
 
     def _explain(self, key: Argument, cluster: Argument) -> Answer:
         explained = self._group.explain(key or "", cluster=cluster)
-        return "found", str(explained), explained.to_dict()
+        found = explained.claims or explained.members
+        return "found" if found else "nothing", str(explained), explained.to_dict()
 
 
 def strange(question: object) -> Answer:
@@ -198,12 +202,18 @@ def _actors() -> Answer:
         {
             "id": each.id,
             "class": each.class_name,
+            "own": _is_ours(each.ref),
             "mailbox": each.mailbox,
             **supervised.get(each.id, nobody),
         }
         for each in census().actors
     ]
     return "found", "", rows
+
+
+def _is_ours(ref: AnyRef) -> bool:
+    """Tell whether an actor's class is of this library, and not the user's."""
+    return ref.actor_class.__module__.partition(".")[0] in _OURS
 
 
 def _note_children(

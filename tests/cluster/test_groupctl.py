@@ -109,6 +109,7 @@ def test_keys_are_listed_by_prefix(pair: Pair) -> None:
     assert look(pair, "keys", "clerk/").stdout == "clerk/a\nclerk/b\n"
     nothing = look(pair, "keys", "nobody/")
     assert (nothing.stdout, nothing.returncode) == ("", 1)
+    assert nothing.stderr == "groupctl keys: there is no key under 'nobody/'\n"
 
 
 def test_lookup_names_owner_and_node(pair: Pair) -> None:
@@ -118,7 +119,7 @@ def test_lookup_names_owner_and_node(pair: Pair) -> None:
     row = json.loads(found.stdout)
     assert (row["actor"], row["node"]) == ("Clerk", "b")
     assert row["meta"] == {"pid": pair.b.process.pid}
-    assert missing.stdout == "nobody has registered 'clerk/z'\n"
+    assert missing.stderr == "groupctl lookup: nobody has registered 'clerk/z'\n"
     assert missing.returncode == 1
 
 

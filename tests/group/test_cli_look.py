@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -143,16 +144,66 @@ def test_a_node_that_stands_still_is_not_waited_for_longer_than_was_said(
     assert err.startswith(words)
 
 
-def test_nothing_is_said_of_nothing_to_programs(
-    a: Node, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("command", "sentence", "nothing"),
+    [
+        ("keys", "there is no key under 'nobody'", []),
+        ("members", "'nobody' has no member", []),
+        ("lookup", "nobody has registered 'nobody'", None),
+    ],
+)
+def test_nothing_is_said_beside_the_rows(
+    a: Node,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    sentence: str,
+    nothing: object,
 ) -> None:
     with Group.start("app", node=a, shards=1, log=False):
-        for command in ("keys", "members", "lookup"):
-            text = groupctl(capsys, a, command, "nobody")
-            data = groupctl(capsys, a, command, "nobody", "--json")
-            words = "nobody has registered 'nobody'\n" if command == "lookup" else ""
-            assert text == (1, words, "")
-            assert json.loads(data[1]) == (None if command == "lookup" else [])
+        text = groupctl(capsys, a, command, "nobody")
+        status, out, err = groupctl(capsys, a, command, "nobody", "--json")
+
+    assert text == (1, "", f"groupctl {command}: {sentence}\n")
+    assert (status, json.loads(out), err) == (1, nothing, "")
+
+
+def test_a_key_of_nobody_is_explained_and_not_found(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Group.start("app", node=a, shards=1, log=False) as g, listeners(2) as people:
+        g.register("owned", actor=people[0])
+        g.join("joined", actor=people[1])
+
+        status, out, err = groupctl(capsys, a, "explain", "nobody")
+        told = groupctl(capsys, a, "explain", "nobody", "--json")
+        found = [groupctl(capsys, a, "explain", k)[0] for k in ("owned", "joined")]
+
+    assert (status, err) == (1, "")
+    assert "registered by nobody" in out
+    assert told[0] == 1
+    assert json.loads(told[1])["claims"] == []
+    assert found == [0, 0]
+
+
+def test_actors_of_the_user_come_first_and_what_is_cut_off_is_said(
+    a: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Group.start("app", node=a, log=False), listeners(2) as people:
+        _, told, silence = groupctl(capsys, a, "actors", "--json", "--limit", "0")
+        rows = json.loads(told)
+        status, shown, rest = groupctl(capsys, a, "actors", "--limit", "3")
+        _, few, same = groupctl(capsys, a, "actors", "--limit", "3", "--json")
+
+    assert silence == ""
+    idle = [row for row in rows if not row["mailbox"]]
+    assert [row["own"] for row in idle] == sorted(row["own"] for row in idle)
+    own = {row["class"]: row["own"] for row in rows}
+    assert (own["ShardActor"], own["Listener"]) == (True, False)
+    assert sum(not row["own"] for row in rows) >= len(people)
+    assert (status, len(shown.splitlines()), len(json.loads(few))) == (0, 3, 3)
+    # An actor that only answered this may be gone.
+    assert re.fullmatch(r"groupctl actors: \d+ more; --limit 0 shows all\n", rest)
+    assert re.fullmatch(r"groupctl actors: \d+ more; --limit 0 shows all\n", same)
 
 
 def test_keys_of_a_named_cluster_are_asked_for(
