@@ -1,29 +1,18 @@
 """`groupctl start`: one node with a group, and an app on it, until a signal."""
 
-import importlib
 import logging
 import os
 import signal
-import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from actors import (
-    Actor,
-    AnyRef,
-    ChildSpec,
-    Supervisor,
-    Timeout,
-    Timer,
-    is_ref,
-    on_down,
-    tell_after,
-)
+from actors import Actor, AnyRef, Timeout, Timer, on_down, tell_after
+from group._cli.app import factory_of
 from group._cli.errors import FAILED, WRONG_USE, CommandError
 from group._cli.options import DEFAULT_GROUP
 from group._cli.paper import Paper
@@ -31,8 +20,6 @@ from group._clock import monotonic
 from group._errors import StoppedError
 from group._group import Group, GroupOptions
 from transport import TLS, Node, NodeId, NodeLost, NodeOptions, NodeUp
-
-Factory = Callable[[Group], object]
 
 # A node runs the group some milliseconds after its link is up; on a busy machine it may
 # take longer, and those that do not run it are looked at for as long as they are there.
@@ -49,13 +36,13 @@ def serve(options: Namespace, paper: Paper) -> int:
     `--stop-timeout`. After a signal SIGINT ends the process at once.
 
     Raises:
-        CommandError: There is no such factory.
+        CommandError: There is no such factory, or it is of no use.
         ConfigError: An option cannot be used.
         TransportError: The node does not start.
     """
     _log_to_stderr(options.log)
     take_cookie_from(options.cookie_file)
-    factory = _factory(options.app)
+    factory = factory_of(options.app)
     news: SimpleQueue[str] = SimpleQueue()
     deadline = Deadline()
     with ExitStack() as stack:
@@ -67,7 +54,7 @@ def serve(options: Namespace, paper: Paper) -> int:
         started = node.pages.add_check("ready", "app", lambda: "the app is starting")
         group = Group.start(options.group, node=node, **_group_options(options))
         stack.callback(lambda: _end("group", group.stop, deadline, paper))
-        app = _start_app(factory, group)
+        app = None if factory is None else factory.start(group)
         if app is not None:
             stack.callback(lambda: _end("app", _stop_of(app), deadline, paper))
             on_down(app, lambda reason: news.put(f"the app has ended: {reason}"))
@@ -284,43 +271,7 @@ def _ready(options: Namespace, node: Node) -> str:
     )
 
 
-# The app
-
-
-class App(Supervisor):
-    """What --app named: the root of its tree."""
-
-
-def _factory(text: str | None) -> Factory | None:
-    if text is None:
-        return None
-    module_name, colon, name = text.partition(":")
-    if not (module_name and colon and name):
-        raise _wrong(f"--app must be module:factory, got {text!r}")
-    # As `python -m` does, so that an app in the current folder is found.
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise _wrong(f"--app {text}: {error}") from error
-    factory: object = getattr(module, name, None)
-    if not callable(factory):
-        raise _wrong(f"--app {text}: {module_name} has no function {name!r}")
-    return factory
-
-
-def _start_app(factory: Factory | None, group: Group) -> AnyRef | None:
-    made = None if factory is None else factory(group)
-    if made is None or is_ref(made):
-        return made
-    children = [made] if isinstance(made, ChildSpec) else made
-    if not isinstance(children, Iterable):
-        raise _wrong(
-            f"the factory of --app returned {type(made).__name__}; "
-            "return specs made with actors.child(...), a supervisor's ref, or None"
-        )
-    return App.start(children=list(children))
+# The end
 
 
 def _stop_of(ref: AnyRef) -> Callable[[float], object]:

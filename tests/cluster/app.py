@@ -118,3 +118,24 @@ def hanging(_group: Group) -> None:
     print("hanging", flush=True)
     while True:
         time.sleep(1)
+
+
+def no_specs(_group: Group) -> list[type[Clerk]]:
+    return [Clerk]
+
+
+def deaf() -> list[ChildSpec]:
+    return []
+
+
+def raising(_group: Group) -> list[ChildSpec]:
+    return _look_up("a shop")
+
+
+def raising_late(_group: Group) -> Iterable[ChildSpec]:
+    yield child(Clerk, _group)
+    raise ValueError("no such shop")
+
+
+def _look_up(_name: str) -> list[ChildSpec]:
+    raise ValueError("no such shop")

@@ -18,15 +18,21 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     """Run a command that is wrong; return its status and its one sentence."""
+    status, text = ended(capsys, *words)
+    lines = text.splitlines()
+    assert len(lines) == 1, text
+    return status, lines[0]
+
+
+def ended(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """Run a command that is wrong; return its status and all that it says."""
     try:
         status = main(words)
     except SystemExit as stop:
         status = int(str(stop.code))
     captured = capsys.readouterr()
     assert captured.out == ""
-    lines = captured.err.splitlines()
-    assert len(lines) == 1, captured.err
-    return status, lines[0]
+    return status, captured.err
 
 
 @pytest.mark.parametrize(
@@ -88,6 +94,17 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
             ("start", "--app", "tests.cluster.app:not_a_tree"),
             "groupctl start: the factory of --app returned int; return specs made",
         ),
+        (
+            ("start", "--app", "tests.cluster.app:no_specs"),
+            "groupctl start: the factory of --app returned a list with the class "
+            "Clerk, not child(Clerk); return specs made with actors.child(...), a",
+        ),
+        (
+            ("start", "--app", "tests.cluster.app:deaf"),
+            "groupctl start: --app tests.cluster.app:deaf: the function is called with "
+            "the group, and takes () -> list[actors._supervision.spec.ChildSpec]; "
+            "write def deaf(group)",
+        ),
         (("lookup",), "groupctl lookup: the following arguments are required: KEY"),
         (("status", "--node", "here"), "groupctl status: bad peer address 'here'"),
     ],
@@ -99,6 +116,28 @@ def test_a_wrong_command_gets_one_sentence_and_status_2(
 
     assert status == 2
     assert text.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("app", "first", "calls"),
+    [
+        ("tests.cluster.app:raising", "raised ValueError", ["raising", "_look_up"]),
+        ("tests.cluster.app:raising_late", "raised ValueError", ["raising_late"]),
+        ("tests.cluster.unset:app", "import raised KeyError", ["<module>"]),
+    ],
+)
+def test_what_an_app_raises_is_shown_without_the_calls_that_led_to_it(
+    capsys: pytest.CaptureFixture[str], app: str, first: str, calls: list[str]
+) -> None:
+    status, text = ended(capsys, "start", "--app", app)
+
+    separator = ":" if first.startswith("import") else ""
+    lines = text.splitlines()
+    assert status == 1
+    assert lines[0] == f"groupctl start: --app {app}{separator} {first}"
+    assert lines[1] == "Traceback (most recent call last):"
+    assert re.findall(r"^  File .*, in (\S+)$", text, re.M) == calls
+    assert lines[-1] in ("ValueError: no such shop", "KeyError: 'SHOP'")
 
 
 def test_a_cookie_file_that_others_can_read_is_refused(
