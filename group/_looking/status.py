@@ -101,7 +101,8 @@ class Status:
         nodes: This node first, then the others.
         shards: The shards of this node.
         clusters: The clusters that this node is in.
-        refused: Words for each peer that was refused, or refused us, and why.
+        refused: Words for each peer that was refused, or refused us, and why; not for
+            an address where nobody is any more and `nodes` has one that is down.
         counters: What else has been counted since the start.
     """
 

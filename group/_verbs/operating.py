@@ -1,5 +1,8 @@
 """The verbs for people who operate a group: status, explain, log_level."""
 
+import errno
+import os
+
 from actors import census
 from group._clock import monotonic, wall_ms
 from group._core.config import check_log_level
@@ -24,6 +27,14 @@ _STATES: dict[State, StateWord] = {
     State.UP: "up",
     State.SUSPECT: "suspect",
     State.DOWN: "down",
+}
+# Why an address is not reached where nothing runs any more, or that just ends: what the
+# system says, and no peer.
+_NOBODY_THERE = {
+    "refused",
+    "timed out",
+    "connection closed during the handshake",
+    *(os.strerror(number).lower() for number in errno.errorcode),
 }
 
 
@@ -57,6 +68,7 @@ class Operating(Reads):
             for what, number in runner.stats.items():
                 counters[what] = counters.get(what, 0) + number
         views = list(instance.store.views.values())
+        nodes = (self._own_row(), *self._peer_rows(), *self._gone_rows())
         return Status(
             group=instance.config.name,
             node=instance.node.name,
@@ -68,14 +80,16 @@ class Operating(Reads):
                 for group in list(view.groups.values())
             ),
             conflicts=instance.conflicts,
-            nodes=(self._own_row(), *self._peer_rows(), *self._gone_rows()),
+            nodes=nodes,
             shards=tuple(
                 self._shard_row(index) for index in range(len(instance.runners))
             ),
             clusters=tuple(
                 self._cluster_row(name) for name in list(instance.store.views)
             ),
-            refused=self._refused(),
+            refused=self._refused(
+                {row.address for row in nodes if row.state == "down"}
+            ),
             counters=counters,
         )
 
@@ -184,10 +198,15 @@ class Operating(Reads):
             for gone in self._instance.departed.recent()
         ]
 
-    def _refused(self) -> tuple[str, ...]:
+    def _refused(self, down: set[str]) -> tuple[str, ...]:
+        """Return words for each trouble that the row of a node does not tell."""
         name = self._instance.config.name
-        found = self._instance.node.troubles()
-        return tuple(_told(each) for each in found if each.channel in ("", name))
+        return tuple(
+            _told(each)
+            for each in self._instance.node.troubles()
+            if each.channel in ("", name)
+            and not (each.source in down and each.reason in _NOBODY_THERE)
+        )
 
     def _counts(self, node: NodeId) -> tuple[int, int]:
         """Count the rows that a node owns."""

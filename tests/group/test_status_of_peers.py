@@ -1,5 +1,6 @@
 """What a status says of nodes that are gone, and of peers that cannot be joined."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,7 @@ from tests.group.people import listeners
 from tests.transport.strangers import SECRET, warnings
 from tests.waiting import eventually
 from transport import Node, NodeId
+from transport.testing import free_ports
 
 
 @pytest.fixture
@@ -181,6 +183,30 @@ def test_a_wrong_cookie_is_shown_with_times(a: Node, ga: Group) -> None:
     (words,) = ga.status().refused
     assert "authentication failed with b: cookie differs, or a replay (" in words
     assert words.endswith(" s ago)")
+
+
+def test_a_node_that_is_down_is_no_trouble_beside(a: Node, ga: Group) -> None:
+    """An address that never had a node is; so is what else the address says later."""
+    never, other = itertools.islice(free_ports(), 2)
+    with Node.start("b", cookie=SECRET, listen=f"127.0.0.1:{other}") as b:
+        a.join(b.address)
+        a.join(f"127.0.0.1:{never}")
+        with Group.start("app", node=b, shards=2, log=False):
+            eventually(lambda: ga.nodes() == ["b"])
+            address = b.address
+            b.stop()
+    eventually(lambda: downs(ga) == ["b"])
+
+    def troubles() -> set[str]:
+        return {each.source for each in a.troubles()}
+
+    eventually(lambda: troubles() == {address, f"127.0.0.1:{never}"}, 20)
+    (words,) = ga.status().refused
+    assert words.startswith(f"cannot join 127.0.0.1:{never}: connection refused.")
+
+    wrong = "another cookie of thirty-two bytes!!"
+    with Node.start("c", cookie=wrong, listen=address):
+        eventually(lambda: "cookie" in "".join(ga.status().refused), 20)
 
 
 def gone(name: str, at: float) -> Gone:
