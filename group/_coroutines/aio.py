@@ -17,14 +17,8 @@ from group._core.requests import Subscribe, Unsubscribe
 from group._errors import ShardTimeoutError
 from group._events.subscribers import Subscriber
 from group._instance import LOOK_AGAIN, Instance
-from group._verbs.shared import Verbs
-from group._verbs.watching import (
-    REQUEST_TIMEOUT,
-    ask_for_fence,
-    concerned,
-    too_few_members,
-    unregistered,
-)
+from group._verbs.shared import Verbs, too_few_members, unregistered
+from group._verbs.watching import REQUEST_TIMEOUT, ask_for_fence, concerned
 
 if TYPE_CHECKING:
     from group._cluster import Cluster, Clusters

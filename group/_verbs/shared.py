@@ -191,3 +191,23 @@ def _answer(runner: Runner, request: Write, timeout: float) -> object:
         return runner.call(request, timeout)
     except Timeout:
         return EXPIRED
+
+
+_SEE = "(see nodes(), and node.troubles() for why one is not)"
+
+
+def unregistered(key: str, timeout: float) -> Timeout:
+    """Say that a registration was waited for in vain."""
+    return Timeout(
+        f"nobody has registered {key!r} in {timeout:g} s; is the node that does so "
+        f"linked? {_SEE}"
+    )
+
+
+def too_few_members(key: str, here: int, count: int, timeout: float) -> Timeout:
+    """Say that members were waited for in vain."""
+    members = "1 member" if here == 1 else f"{here} members"
+    return Timeout(
+        f"group {key!r} has {members} after {timeout:g} s, not {count}; are the nodes "
+        f"of the others linked? {_SEE}"
+    )

@@ -37,7 +37,7 @@ from group._instance import LOOK_AGAIN
 from group._running import in_event_loop
 from group._tree.runner import Runner
 from group._verbs.reads import Reads
-from group._verbs.shared import ATTEMPTS
+from group._verbs.shared import ATTEMPTS, too_few_members, unregistered
 from group._verbs.writes import Writes
 
 REQUEST_TIMEOUT = 5.0
@@ -382,16 +382,3 @@ def concerned(runners: list[Runner], cluster: str, key: str) -> list[Runner]:
         return runners
     shard = shard_of(cluster, key, len(runners))
     return runners[shard : shard + 1]
-
-
-def unregistered(key: str, timeout: float) -> Timeout:
-    """Say that a registration was waited for in vain."""
-    return Timeout(
-        f"nobody has registered {key!r} in {timeout:g} s; "
-        "is the node that does so linked? (see nodes())"
-    )
-
-
-def too_few_members(key: str, here: int, count: int, timeout: float) -> Timeout:
-    """Say that members were waited for in vain."""
-    return Timeout(f"group {key!r} has {here} members after {timeout:g} s, not {count}")
