@@ -72,6 +72,13 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
 
     instance_class: ClassVar[type[Instance]] = Instance
 
+    def __new__(cls, *given: object, **_options: object) -> Self:
+        """Refuse to be made by anybody but `start`."""
+        if not (given and isinstance(given[0], Instance)):
+            name = cls.__name__
+            raise TypeError(f"use {name}.start(name, node=node), not {name}(...)")
+        return super().__new__(cls)
+
     def __init__(self, instance: Instance, *, owns_node: bool) -> None:
         """Made by `start`."""
         super().__init__(instance)
@@ -100,12 +107,15 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
             ConfigError: An option is unknown or cannot be what it is.
             AlreadyStartedError: The node runs a group of this name.
             NodeDownError: The node is stopped.
+            TypeError: `node` is no Node.
             RuntimeError: This thread runs an event loop, which would stand still.
         """
         refuse_event_loop()
         config = configured(name, options)
         if node is None:
             home, owns = Node.start(_private_name(), listen=None), True
+        elif not isinstance(node, Node):
+            raise TypeError(f"node= must be a Node, got {node!r:.80}; see Node.start")
         else:
             home, owns = node, False
         group = cls(cls.instance_class(config, home), owns_node=owns)

@@ -6,6 +6,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,23 @@ def test_a_node_runs_a_group_of_one_name_once() -> None:
 
         assert group.get("app", node=node) is first
         assert first.keys() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "options"), [((), {}), (("x",), {}), (("x",), {"node": None})]
+)
+def test_a_group_is_started_and_not_made(
+    given: tuple[object, ...], options: dict[str, object]
+) -> None:
+    loose: Any = Group
+    with pytest.raises(TypeError, match=r"use Group\.start\(name, node=node\), not"):
+        loose(*given, **options)
+
+
+def test_a_group_is_started_on_a_node_and_not_on_its_name() -> None:
+    loose: Any = Group
+    with pytest.raises(TypeError, match=r"node= must be a Node, got 'a'; see Node\."):
+        loose.start("q", node="a")
 
 
 def test_a_stopped_group_can_be_started_again() -> None:
