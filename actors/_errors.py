@@ -67,15 +67,27 @@ class ChildError(ActorError):
     Attributes:
         id: The child's id.
         state: That state, or "not_found".
+        where: In words, where the child is; "" is here, or nobody knows.
     """
 
-    def __init__(self, child_id: object, state: str) -> None:
-        super().__init__(f"child {child_id!r} is {state}")
+    def __init__(self, child_id: object, state: str, where: str = "") -> None:
+        words = _STATES.get(state, f"child {{child!r}}{{where}} is {state}")
+        super().__init__(words.format(child=child_id, where=where and f" {where}"))
         self.id = child_id
         self.state = state
+        self.where = where
 
-    def __reduce__(self) -> tuple[type[ChildError], tuple[object, str]]:
-        return type(self), (self.id, self.state)
+    def __reduce__(self) -> tuple[type[ChildError], tuple[object, str, str]]:
+        return type(self), (self.id, self.state, self.where)
+
+
+_STATES = {
+    "already_started": "child {child!r} runs already{where} (already_started)",
+    "already_present": "child {child!r} is down (already_present): restart_child "
+    "starts it, delete_child makes room for another spec",
+    "not_found": "there is no child {child!r} (not_found)",
+    "running": "child {child!r} is running; terminate_child stops it",
+}
 
 
 class MaxChildrenError(ActorError):

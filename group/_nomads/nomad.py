@@ -126,8 +126,10 @@ class NomadSupervisor(Actor):
                 f"the id of a nomad must be a str, got {shown(spec.id)}", spec.id
             )
         key = self._key_of(check_write_key(spec.id))
-        if self._group.lookup(key) is not None:
-            raise ChildError(spec.id, "already_started")
+        taken = self._group.lookup(key)
+        if taken is not None:
+            home, _ = self._group.node.address_of(taken.ref)
+            raise _runs_already(spec.id, home.name)
         travel = Travel(spec, self._limit)
         if where == "random":
             target = self._group.pick(self._key, "random").ref
@@ -334,7 +336,7 @@ class NomadSupervisor(Actor):
             with suppress(ChildError):
                 self._started_pool.terminate_child(ref)
             if isinstance(error, KeyTakenError):
-                raise ChildError(travel.id, "already_started") from None
+                raise _runs_already(travel.id, error.node) from None
             raise StartError(travel.id, str(error)) from error
         child = _Child(travel, ref, monitor(ref), monotonic())
         self._mine[travel.id] = child
@@ -363,3 +365,7 @@ def _tell(supervisor: AnyRef, message: object) -> bool:
     except ActorDeadError:
         return False
     return True
+
+
+def _runs_already(child_id: str, node: str) -> ChildError:
+    return ChildError(child_id, "already_started", f"on node {node}")

@@ -274,8 +274,27 @@ def test_an_unknown_id_is_not_found(log: Log, verb: str) -> None:
     assert (caught.value.id, caught.value.state) == ("b", "not_found")
 
 
+def test_a_refusal_is_a_sentence() -> None:
+    states = ("already_started", "already_present", "not_found", "running")
+    told = [str(ChildError("a", state)) for state in (*states, "restarting")]
+
+    assert told == [
+        "child 'a' runs already (already_started)",
+        "child 'a' is down (already_present): restart_child starts it, delete_child "
+        "makes room for another spec",
+        "there is no child 'a' (not_found)",
+        "child 'a' is running; terminate_child stops it",
+        "child 'a' is restarting",
+    ]
+
+
 @pytest.mark.parametrize(
-    "error", [ChildError("a", "running"), StartError(("a", 1), "timeout")]
+    "error",
+    [
+        ChildError("a", "running"),
+        ChildError("a", "already_started", "on node b"),
+        StartError(("a", 1), "timeout"),
+    ],
 )
 def test_refusals_can_be_copied(
     error: ChildError | StartError,

@@ -269,8 +269,13 @@ def test_a_child_runs_once_in_the_whole_group(crew: Crew) -> None:
     crew.start(0, child(Job, id="job"))
 
     for index in (0, 1):
-        with pytest.raises(ChildError, match="already_started"):
+        with pytest.raises(ChildError) as caught:
             crew.start(index, child(Job, id="job"))
+        home = crew.groups[0].node.name
+        assert caught.value.state == "already_started"
+        assert str(caught.value) == (
+            f"child 'job' runs already on node {home} (already_started)"
+        )
     loose: Any = crew.proxy(0)
     for wrong in (7, "", "job/"):
         with pytest.raises(InvalidKeyError):
