@@ -1,6 +1,7 @@
 """Durations and values in words, for messages and tables."""
 
 import reprlib
+import sys
 from collections.abc import Mapping
 from itertools import islice
 
@@ -30,17 +31,27 @@ def short(value: object, most: int) -> str:
     """Say what a meta or a reason is, cut: "{'name': 'ada', …"."""
     # A long meta is not written out to be thrown away.
     text = value if isinstance(value, str) else _Brief(most).repr(value)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return text if len(text) <= most else f"{text[: most - 1].rstrip('…')}…"
 
 
 class _Brief(reprlib.Repr):
-    """Writes the beginning of a value: dicts in their order, maps like dicts."""
+    """Writes the beginning of a value: dicts in their order, maps like dicts.
+
+    A string is whole, or longer than what is shown: it has no mark in its middle beside
+    the one at the end.
+    """
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self.maxlist = self.maxtuple = self.maxdict = 32
-        self.maxstring = self.maxother = most
+        self.maxlong = self.maxother = sys.maxsize
         self.maxlevel = 8
+        self.fillvalue = "…"
+        self._most = most
+
+    def repr_str(self, x: str, level: int) -> str:
+        del level
+        return repr(x[: self._most])
 
     def repr1(self, x: object, level: int) -> str:
         if isinstance(x, Mapping):

@@ -473,6 +473,54 @@ def test_a_group_on_its_own_has_words_for_what_is_not_there(scene: Scene) -> Non
             scene.until("document.title === 'my_app on oslo'")
 
 
+@pytest.mark.parametrize("width", [420, 1400])
+def test_long_names_leave_short_words_whole(
+    scene: Scene, ref: ActorRef[Listener], width: int
+) -> None:
+    names = [f"shop-7d9f8b6c5d-x2x7{n}.shop.default.svc.cluster.local" for n in "qr"]
+    broken = """
+        return [...document.querySelectorAll(arguments[0])].filter((e) => {
+          const range = document.createRange();
+          range.selectNodeContents(e);
+          const lines = new Set([...range.getClientRects()].map((box) => box.top));
+          return e.getClientRects().length && lines.size > 1;
+        }).map((e) => e.innerText)
+    """
+    with (
+        Node.start(names[0], http="127.0.0.1:0") as node,
+        Node.start(names[1], join=node.address) as other,
+        Group.start("long", node=node, shards=1, log=False) as group,
+        Group.start("long", node=other, shards=1, log=False) as there,
+    ):
+        try:
+            group.connect("red", ttl=3600)
+            there.connect("red")
+            group.register("k", {"text": "x" * 900}, actor=ref)
+            scene.browser.resize(width, 900)
+            scene.browser.open(str(node.http_url))
+            pods = (
+                "[...document.querySelectorAll('#map text.name')].map(t => t.innerHTML)"
+            )
+            scene.until(f"{pods}.length === 2")
+            assert scene.browser.run(f"return {pods}") == [
+                "shop-7d9…5d-x2x7q",
+                "shop-7d9…5d-x2x7r",
+            ]
+            scene.until("document.querySelectorAll('#clusters tbody tr').length === 2")
+            scene.until("document.getElementById('clusters').innerText.includes(' s')")
+            assert scene.browser.run(broken, ".n, .tight, .chip, #map text") == []
+            assert "1 key\n" in scene.browser.text("#map")
+            scene.go("registry")
+            scene.until("document.querySelectorAll('#keys tbody tr').length === 1")
+            assert scene.browser.text("#keys").count("…") == 1
+            assert "..." not in scene.browser.text("#keys")
+            scene.until(f"document.documentElement.scrollWidth <= {width}")
+        finally:
+            scene.browser.resize(*DESK)
+            scene.browser.open(scene.url)
+            scene.until("document.title === 'my_app on oslo'")
+
+
 def test_a_killed_node_turns_red(scene: Scene, tmp_path: Path) -> None:
     node = "#map .node[data-name=cairo]"
     scene.until(f"document.querySelector('{node}').dataset.state === 'up'")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from group._words import duration, uptime
+from group._words import duration, short, uptime
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,22 @@ def test_a_duration_has_one_unit(seconds: float, words: str) -> None:
 )
 def test_an_uptime_fits_a_column(seconds: float, words: str) -> None:
     assert uptime(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"a": "x" * 90, "b": 1}, "{'a': 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"),
+        ({"a": b"x" * 90}, "{'a': b'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"),
+        ({"a": (0,) * 9, "b": "x" * 30}, "{'a': (0, 0, 0, 0, 0, 0, 0, 0, 0), 'b':…"),
+        ("x" * 90, "x" * 39 + "…"),
+        ({"a": 2**63, "b": 2**7}, "{'a': 9223372036854775808, 'b': 128}"),
+        ("x" * 38 + "…" + "x" * 9, "x" * 38 + "…"),
+    ],
+)
+def test_what_is_cut_is_marked_once(value: object, words: str) -> None:
+    assert short(value, 40) == words
+
+
+def test_long_lists_are_marked_where_they_are_cut() -> None:
+    assert short({"a": [0] * 99, "b": 1}, 200) == f"{{'a': [{'0, ' * 32}…], 'b': 1}}"

@@ -1,7 +1,7 @@
 // The view of the whole: totals, map, nodes, shards, subclusters.
 
 import { draw } from "./map.js";
-import { bar, byId, cell, chip, count, el, roundTrip, show, uptime } from "./parts.js";
+import { bar, byId, cell, chip, count, counted, el, long, roundTrip, show, uptime } from "./parts.js";
 
 /** Show a status. `nodes` holds also those that the status knows no more. */
 export function showCluster(status, nodes, hrefOf) {
@@ -32,7 +32,7 @@ function totals(status, nodes) {
     total("Keys", count(status.keys)),
     total("Members", count(status.members)),
     total("Shards", count(status.shards.length),
-      queue || restarts ? el("small", {}, ` ${queue} waiting, ${restarts} restarts`) : null),
+      queue || restarts ? el("small", {}, ` ${count(queue)} waiting, ${counted(restarts, "restart")}`) : null),
     total("Conflicts", count(status.conflicts)),
   ];
 }
@@ -43,14 +43,14 @@ function total(words, number, more = null) {
 
 function nodeRow(node, here, hrefOf) {
   const name = node.state === "down" || node.name === here
-    ? el("strong", {}, node.name)
-    : el("a", { href: hrefOf(node.name), "data-focus": `node-${node.name}`, title: "See the cluster from this node" }, node.name);
+    ? el("strong", {}, long(node.name))
+    : el("a", { href: hrefOf(node.name), "data-focus": `node-${node.name}`, title: "See the cluster from this node" }, long(node.name));
   const words = node.state === "down"
-    ? `${node.cause ?? "unknown cause"} (was ${count(node.keys)} keys, ${count(node.members)} members)` : null;
+    ? `${node.cause ?? "unknown cause"} (was ${counted(node.keys, "key")}, ${counted(node.members, "member")})` : null;
   const row = [
     cell("Node", el("span", {}, name, " ", el("span.soft", {}, node.address)), ".lead"),
     cell("State", el("span", {}, chip(node.state), node.state === "suspect" ? ` ${node.cause ?? ""}` : "")),
-    cell("For", uptime(node.since)),
+    cell("For", uptime(node.since), ".tight"),
   ];
   if (words !== null) {
     row.push(el("td.whole", { colspan: 6 }, words));
@@ -61,7 +61,7 @@ function nodeRow(node, here, hrefOf) {
       cell("Actors", node.actors === null ? null : count(node.actors), ".n"),
       cell("Queue", count(node.queue), ".n"),
       cell("Round trip", node.name === here ? "here" : roundTrip(node.rtt), ".n"),
-      cell("Version", node.version),
+      cell("Version", node.version, ".tight"),
     );
   }
   return el("tr", { "data-state": node.state, "data-name": node.name }, ...row);
@@ -73,7 +73,7 @@ function shardRows(shards) {
     const rows = shard.keys + shard.members;
     return el("tr", {},
       cell("Shard", `${shard.shard}`),
-      cell("Rows", bar(rows / most, `${rows} rows`), ".wide"),
+      cell("Rows", bar(rows / most, counted(rows, "row")), ".wide"),
       cell("Keys", count(shard.keys), ".n"),
       cell("Members", count(shard.members), ".n"),
       cell("Queue", count(shard.queue), ".n"),
@@ -83,8 +83,8 @@ function shardRows(shards) {
 
 function clusterRow(row) {
   return el("tr", {},
-    cell("Name", row.cluster === null ? el("span.soft", {}, "default") : el("span.key", {}, row.cluster), ".lead"),
-    cell("Nodes", row.nodes.join(", "), ".whole"),
+    cell("Name", row.cluster === null ? el("span.soft.tight", {}, "default") : el("span.key", {}, row.cluster), ".lead"),
+    cell("Nodes", el("span", {}, ...row.nodes.flatMap((name, index) => [index ? ", " : "", long(name)])), ".whole"),
     cell("Keys", count(row.keys), ".n"),
     cell("Members", count(row.members), ".n"),
     cell("Lease", row.ttl_left === null ? null : `${row.ttl_left} s`, ".n"));

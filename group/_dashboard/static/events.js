@@ -116,9 +116,10 @@ function line(event, brief) {
   const why = event.reason ? (ASKED.has(event.reason) ? "" : `, because ${event.reason}`)
     : event.meta && event.meta !== "{}" ? ` ${event.meta}` : "";
   const words = WORDS[event.type] ?? (event.again ? `${event.type} again` : event.type);
+  const what = who ? `${who}${cluster}` : event.reason ?? "";
   return el("li", { "data-type": event.type },
     el("time", { datetime: new Date(event.at * 1000).toISOString() }, clock(event.at)),
     el("span", {}, chip(event.type, words)),
     el("span.key", { title: event.key }, event.key),
-    el("span.what", {}, who ? `${who}${cluster}${brief ? "" : why}` : event.reason ?? ""));
+    el("span.what", { title: what }, who && !brief ? `${what}${why}` : what));
 }

@@ -1,6 +1,6 @@
 // The cluster as a picture: nodes in a ring, or in rows when there are many.
 
-import { count, roundTrip, svg } from "./parts.js";
+import { counted, roundTrip, svg } from "./parts.js";
 
 const RADIUS = 26, LABEL = 40, RING_MOST = 12;
 
@@ -10,10 +10,13 @@ export function draw(nodes, here, hrefOf, width) {
   const at = new Map(nodes.map((node, index) => [node.name, places.points[index]]));
   const picture = svg("svg", {
     viewBox: `0 0 ${width} ${places.height}`, role: "group",
-    "aria-label": `Map of ${nodes.length} nodes`,
+    "aria-label": `Map of ${counted(nodes.length, "node")}`,
   });
   if (nodes.length <= RING_MOST) picture.append(...links(nodes, here, at));
-  for (const node of nodes) picture.append(draw_node(node, at.get(node.name), here, hrefOf));
+  const names = shortened(nodes.map((node) => node.name));
+  nodes.forEach((node, index) => {
+    picture.append(draw_node(node, names[index], at.get(node.name), here, hrefOf));
+  });
   return picture;
 }
 
@@ -55,9 +58,10 @@ function links(nodes, here, at) {
   return lines;
 }
 
-function draw_node(node, [x, y], here, hrefOf) {
-  const words = node.state === "down" ? "down" : `${count(node.keys)} keys`;
-  const label = `${node.name}, ${node.state}, ${count(node.keys)} keys, ${count(node.members)} members`;
+function draw_node(node, name, [x, y], here, hrefOf) {
+  const keys = counted(node.keys, "key");
+  const words = node.state === "down" ? "down" : keys;
+  const label = `${node.name}, ${node.state}, ${keys}, ${counted(node.members, "member")}`;
   const parts = [
     svg("circle.ring", { cx: x, cy: y, r: RADIUS + 6 }),
     svg("circle.disc", { cx: x, cy: y, r: RADIUS }),
@@ -69,7 +73,7 @@ function draw_node(node, [x, y], here, hrefOf) {
     parts.push(svg("text.soft.in", { x, y: y + 4 }, node.rtt === null ? "here" : roundTrip(node.rtt)));
   }
   parts.push(
-    svg("text.name", { x, y: y + RADIUS + 18 }, shortened(node.name)),
+    svg("text.name", { x, y: y + RADIUS + 18 }, name),
     svg("text.soft", { x, y: y + RADIUS + 33 }, words),
     svg("title", {}, node.cause ? `${label}: ${node.cause}` : label),
   );
@@ -80,6 +84,10 @@ function draw_node(node, [x, y], here, hrefOf) {
   }, drawn);
 }
 
-function shortened(name) {
-  return name.length > 18 ? `${name.slice(0, 8)}…${name.slice(-8)}` : name;
+/** Cut names that are too long: what all pods have in common, their domain, goes first. */
+function shortened(names) {
+  const hosts = names.map((name) => (name.length > 18 ? name.split(".")[0] : name));
+  const differ = new Set(hosts).size === names.length;
+  return (differ ? hosts : names).map((name) =>
+    name.length > 18 ? `${name.slice(0, 8)}…${name.slice(-8)}` : name);
 }

@@ -58,6 +58,16 @@ export function chip(kind, words = kind) {
 
 export const count = (number) => number.toLocaleString("en");
 
+/** "1 key", "12 keys". */
+export const counted = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
+
+/** A name that may be long, such as a pod's: it is broken after a dot, where it must be. */
+export function long(name) {
+  const parts = name.split(".");
+  return el("span", {}, ...parts.flatMap((part, index) =>
+    index < parts.length - 1 ? [`${part}.`, el("wbr")] : [part]));
+}
+
 /** "12s", "3m05s", "2h13m", "5d04h". */
 export function uptime(seconds) {
   const whole = Math.max(0, Math.floor(seconds));

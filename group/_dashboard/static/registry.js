@@ -1,6 +1,6 @@
 // The registry in pages: the server finds each page, the browser holds one of them.
 
-import { ask, byId, cell, chip, count, el, show, Trouble } from "./parts.js";
+import { ask, byId, cell, chip, count, counted, el, long, show, Trouble } from "./parts.js";
 
 const LIMIT = 50;
 // Behind every key: code points compare as the server compares them.
@@ -85,8 +85,8 @@ export class Registry {
     }, row.key);
     return el("tr", {},
       cell("Key", name, ".lead"),
-      cell("Owner", row.owner ? row.owner.actor : null),
-      cell("On", row.owner ? row.owner.node : null),
+      cell("Owner", row.owner ? row.owner.actor : null, ".name"),
+      cell("On", row.owner ? long(row.owner.node) : null, ".name"),
       cell("Members", row.members ? count(row.members) : null, ".n"),
       cell("Meta", row.owner ? el("span.meta", {}, row.owner.meta) : null, ".whole"));
   }
@@ -107,18 +107,18 @@ export class Registry {
 function detail(found, close) {
   const claims = found.claims.map((claim) => el("tr", {},
     cell("Actor", claim.actor),
-    cell("On", el("span", {}, claim.node, " ", claim.state === "up" ? "" : chip(claim.state))),
+    cell("On", el("span", {}, long(claim.node), " ", claim.state === "up" ? "" : chip(claim.state))),
     cell("", claim.wins ? chip("up", "owner") : chip("claim", "also claims")),
     cell("Meta", el("span.meta", {}, claim.meta), ".whole")));
   const members = found.member_rows.map((row) => el("tr", {},
-    cell("Actor", `${row.actor} ${row.id}`), cell("On", row.node),
+    cell("Actor", `${row.actor} ${row.id}`), cell("On", long(row.node)),
     cell("Meta", el("span.meta", {}, row.meta), ".whole")));
   const more = found.member_count - members.length;
   return [
     el("header", {}, el("h2", { id: "detail-key" }, el("span.key", {}, found.key)),
       el("button", { type: "button", onclick: close }, "Close")),
     el("p.soft", {}, `shard ${found.shard}, ${found.cluster === null ? "default cluster" : `cluster ${found.cluster}`}, ` +
-      `${count(found.monitors)} monitors on ${found.node}`),
+      `${counted(found.monitors, "monitor")} on ${found.node}`),
     el("h3", {}, "Registered by"),
     claims.length ? el("table.grid", {}, el("tbody", {}, ...claims)) : el("p.soft", {}, "nobody"),
     el("h3", {}, `Members (${count(found.member_count)})`),
