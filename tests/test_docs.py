@@ -8,6 +8,7 @@ import pytest
 
 from actors import ActorRef
 from group import Group
+from tests.logged import events
 from tests.pages import (
     LIMIT,
     PAGES,
@@ -162,20 +163,34 @@ def test_pages_that_fetch_are_found(text: str, *, found: bool) -> None:
     assert bool(loads_from_elsewhere(text)) is found
 
 
-def test_the_events_that_operators_are_told_of_exist() -> None:
+def test_every_event_that_is_logged_is_explained_to_operators() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    table = page.partition("| event | means |")[2].partition("\n\n")[0]
-    named = re.findall(r"`([a-z_]+)`", table)
-    code = [
-        path.read_text(encoding="utf-8")
-        for package in ("actors", "transport", "group")
-        for path in (ROOT / package).rglob("*.py")
-    ]
+    logs = page.partition("\n## Logs\n")[2].partition("\n## ")[0]
+    firsts = re.findall(r"^\| (`.*?`) \|", logs, re.M)
+    explained = [name for first in firsts for name in re.findall("`([^`]+)`", first)]
+    packages = {"actors", "transport", "group"}
 
-    assert len(named) > 5
-    assert [
-        each for each in named if not any(f'"{each}"' in text for text in code)
-    ] == []
+    logged = set().union(*(events(ROOT / package) for package in packages))
+
+    assert len(explained) == len(set(explained)), "once each"
+    assert set(explained) - packages == logged
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'log.info("this_event", node=1)',
+        'self._complaints.warn("this_event", source="x")',
+        'self._instance.log.verbose("this_event")',
+        'say("this_event")',
+        'Contained("this_event")',
+        'self.turn.report("error", "this_event")',
+    ],
+)
+def test_an_event_is_found_where_it_is_logged(tmp_path: Path, call: str) -> None:
+    (tmp_path / "code.py").write_text(f"{call}\npaper.say('words')\nlog.info(name)")
+
+    assert events(tmp_path) == {"this_event"}
 
 
 @pytest.mark.parametrize(
