@@ -521,6 +521,19 @@ def test_long_names_leave_short_words_whole(
             scene.until("document.title === 'my_app on oslo'")
 
 
+def test_an_answer_that_is_cut_off_is_none(scene: Scene) -> None:
+    scene.browser.run("""
+        const cut = { start: (body) => body.error(new TypeError("network error")) };
+        window.fetch = async () => new Response(new ReadableStream(cut));
+    """)
+    try:
+        scene.until("!document.getElementById('trouble').hidden")
+        assert "does not answer" in scene.browser.text("#trouble")
+    finally:
+        scene.browser.open(scene.url)
+        scene.until("document.title === 'my_app on oslo'")
+
+
 def test_a_killed_node_turns_red(scene: Scene, tmp_path: Path) -> None:
     node = "#map .node[data-name=cairo]"
     scene.until(f"document.querySelector('{node}').dataset.state === 'up'")

@@ -104,6 +104,8 @@ export class Trouble extends Error {
   }
 }
 
+const silent = () => new Trouble("The server of this page does not answer. Trying again…", true);
+
 /** Ask the server; give up after some seconds. */
 export async function ask(name, query) {
   let answer;
@@ -113,10 +115,13 @@ export async function ask(name, query) {
       signal: AbortSignal.timeout(8000),
     });
   } catch {
-    throw new Trouble("The server of this page does not answer. Trying again…", true);
+    throw silent();
   }
   let data = null;
-  try { data = await answer.json(); } catch { /* Not from us: a proxy's words, or none. */ }
+  try { data = await answer.json(); } catch (error) {
+    // Else it is not from us: a proxy's words, or none.
+    if (!(error instanceof SyntaxError)) throw silent();
+  }
   if (answer.ok && data !== null) return data;
   if (answer.status === 401) throw new Trouble("The token is no longer good. Open the page with ?token=…", false);
   throw new Trouble(data?.error ?? `The server answered ${answer.status}.`, false);
