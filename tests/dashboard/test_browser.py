@@ -441,7 +441,6 @@ def test_with_a_token_the_address_opens_the_page_and_forgets_it(
         try:
             scene.browser.open(node.http_url)
             assert "wants its token" in scene.browser.text("body")
-            scene.browser.complaints()
             scene.browser.open(f"{node.http_url}?token={TOKEN}")
             scene.until("document.title === 'safe on locked'")
             assert "token" not in scene.browser.driver.current_url
@@ -452,6 +451,11 @@ def test_with_a_token_the_address_opens_the_page_and_forgets_it(
         finally:
             scene.browser.open(scene.url)
             scene.until("document.title === 'my_app on oslo'")
+        # Of the page without the token, and of the icon that a browser looks for there,
+        # which it may do late.
+        complaints = scene.browser.complaints()
+        assert complaints
+        assert all("401" in words for words in complaints)
 
 
 def test_a_group_on_its_own_has_words_for_what_is_not_there(scene: Scene) -> None:
