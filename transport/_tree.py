@@ -129,6 +129,11 @@ class Discovery(Actor):
             case _:
                 pass
 
+    def on_stop(self) -> None:
+        """Call the timers off."""
+        for timer in self._next.values():
+            timer.cancel()
+
     def _poll_later(self, address: str) -> None:
         # Asked for a second time, a name is not looked up twice as often.
         before = self._next.get(address)

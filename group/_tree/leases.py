@@ -54,6 +54,11 @@ class ClusterLease(Actor):
         else:
             super().on_receive(message)
 
+    def on_stop(self) -> None:
+        """Call the timer off: a lease may have hours left."""
+        if self._timer is not None:
+            self._timer.cancel()
+
     def _sweep(self) -> None:
         leases = self._instance.leases
         for cluster in leases.due(monotonic()):

@@ -2,10 +2,12 @@
 
 import logging
 import threading
+import time
 
 import pytest
 
-from actors import kill, whereis
+from actors import Timer, kill, whereis
+from actors._timers import _clock
 from group import Group, NotConnectedError
 from group._core.requests import SealCluster, UnsealCluster
 from group._tree.leases import ClusterLease, Sealed
@@ -125,3 +127,17 @@ def test_strange_messages_do_not_harm_the_sweeper() -> None:
         eventually(lambda: not red.connected, PATIENCE, what="left")
 
         assert sweeper(g) is old
+
+
+def test_a_stopped_group_leaves_no_timer_of_a_lease() -> None:
+    def far() -> set[Timer]:
+        later = time.monotonic() + 60
+        entries = list(_clock._entries)
+        return {e.timer for e in entries if e.timer.pending and e.due > later}
+
+    before = far()
+    with Group.start("app", log=False) as g:
+        g.connect("red", ttl=3600)
+        eventually(lambda: far() - before, PATIENCE, what="the lease is waited for")
+
+    assert not far() - before
