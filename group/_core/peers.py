@@ -9,11 +9,13 @@ class Peer:
 
     `behind` is whether frames of it may have been lost by a shard that crashed.
     `synced` is whether all that it had to send on this link has been found to be here.
+    `asked` are fences of it that wait for room on the link.
     `interest` is what the peer's catalogue on this link names; `sent` is the position
     up to which each of our lanes has been sent on it (None: send a snapshot).
     """
 
     __slots__ = (
+        "asked",
         "behind",
         "blocked",
         "change",
@@ -53,6 +55,7 @@ class Peer:
         self.sent: dict[str, int | None] = {}
         self.dirty: dict[str, None] = {}
         self.fences: list[int] = []
+        self.asked: dict[int, None] = {}
         self.sent_seal = 0
         self.highest = -1
 

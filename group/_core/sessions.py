@@ -20,6 +20,9 @@ from group._core.peers import Peer
 from group._core.requests import LinkDown, LinkUp, PeerDown
 from group._core.turn import Turn
 
+# Fences of a peer that wait for room on its link. More are asked again in a moment.
+MAX_ASKED = 100
+
 
 class Sessions:
     """Routes frames of the current links to the parts of a shard."""
@@ -124,9 +127,25 @@ class Sessions:
         until it is in step again, and is asked again.
 
         What was held back for the peer goes first, so that it has all that was written
-        here when it hears the answer.
+        here when it hears the answer. If its link is full the answer waits for room,
+        too: whoever asks and does not read must not make us queue more.
         """
-        if not peer.behind:
-            self.outbound.pump(peer, forced=True)
-            fenced = Fenced(self.following.shard, message.id)
-            self.turn.send(peer.token, fenced)
+        if peer.behind:
+            return
+        if peer.blocked:
+            if len(peer.asked) < MAX_ASKED:
+                peer.asked[message.id] = None
+            return
+        self.outbound.pump(peer)
+        self._fenced(peer, message.id)
+
+    def writable(self, peer: Peer) -> None:
+        """There is room on the peer's link: send what was held back, then answer."""
+        peer.blocked = False
+        self.outbound.pump(peer)
+        asked, peer.asked = peer.asked, {}
+        for number in asked if not peer.behind else ():
+            self._fenced(peer, number)
+
+    def _fenced(self, peer: Peer, number: int) -> None:
+        self.turn.send(peer.token, Fenced(self.following.shard, number))

@@ -266,8 +266,7 @@ class Shard:
     def _writable(self, message: ask.Writable) -> None:
         peer = self.sessions.linked.get(message.token)
         if peer is not None:
-            peer.blocked = False
-            self.outbound.pump(peer)
+            self.sessions.writable(peer)
 
     # Frames
 

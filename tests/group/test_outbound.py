@@ -416,12 +416,31 @@ class TestFences:
 
         assert bench.sent(1) == [wire.Fenced(0, 9)]
 
-    def test_what_was_held_back_goes_before_the_answer(self) -> None:
+    def test_what_was_held_back_goes_before_the_answer_when_there_is_room(self) -> None:
         bench = Bench()
         bench.link(1)
         bench.do(ask.Blocked(1))
         bench.register("a", 1)
 
         bench.hear(1, wire.Fence(0, 9))
+        assert bench.sent(1) == []
+        bench.do(ask.Writable(1))
 
         assert kinds(bench.sent(1)) == ["Ops", "Fenced"]
+
+    def test_a_peer_that_asks_and_does_not_read_makes_nothing_wait(self) -> None:
+        bench = Bench()
+        bench.link(1)
+        cid = bench.tables.lanes[""].cid
+        bench.register("a", 1)
+        bench.sent(1)
+        bench.do(ask.Blocked(1))
+
+        for number in range(1000):
+            bench.hear(1, wire.Need(0, cid, None))
+            assert bench.sent(1) == []
+            bench.hear(1, wire.Fence(0, number))
+            assert bench.sent(1) == []
+        bench.do(ask.Writable(1))
+
+        assert kinds(bench.sent(1)) == [*SNAPSHOT, *["Fenced"] * 100]
