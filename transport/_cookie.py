@@ -54,7 +54,7 @@ def differs(source: str) -> str:
     if source == PROGRAM:
         # It wins, whatever the environment says.
         advice = "Give both nodes the same cookie="
-    elif source in ("GROUP_COOKIE", str(_usual())):
+    elif source == "GROUP_COOKIE" or _is_usual(source):
         advice = "Set GROUP_COOKIE to the same value on both nodes"
     else:
         advice = "Give both nodes the same file"
@@ -63,6 +63,13 @@ def differs(source: str) -> str:
 
 def _usual() -> Path:
     return Path.home() / ".group" / "cookie"
+
+
+def _is_usual(source: str) -> bool:
+    # Who has no home directory can have a cookie all the same.
+    with contextlib.suppress(RuntimeError):
+        return source == str(_usual())
+    return False
 
 
 def _missing(path: Path) -> bool:

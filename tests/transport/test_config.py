@@ -225,3 +225,17 @@ def test_a_cookie_that_differs_is_told_where_ours_came_from(
     assert usual == f"{start} {tmp_path}/.group/cookie). Set GROUP_COOKIE {same}"
     assert named == f"{start} {file}). Give both nodes the same file"
     assert variable == f"{start} GROUP_COOKIE). Set GROUP_COOKIE {same}"
+
+
+def test_who_has_no_home_is_told_what_to_do_about_another_cookie(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+
+    assert differs("GROUP_COOKIE").endswith(
+        "Set GROUP_COOKIE to the same value on both nodes"
+    )
+    assert differs("/run/secrets/cookie").endswith("Give both nodes the same file")

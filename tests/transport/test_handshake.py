@@ -287,3 +287,15 @@ def test_the_greeting_says_who_dials() -> None:
 def test_a_strangers_first_bytes_are_no_greeting(stranger: bytes) -> None:
     with pytest.raises(ProtocolError, match="not an actor-group peer"):
         greeter(stranger)
+
+
+def test_what_a_stranger_says_is_one_printable_line() -> None:
+    forged = RejectedError("line1\nnode_up node=a\x1b[2J", reason="e\rvil")
+    one = dialler(credentials("a"))
+    one.begin()
+
+    with pytest.raises(RejectedError) as caught:
+        one.receive(farewell(forged))
+
+    assert str(caught.value) == "line1?node_up node=a?[2J"
+    assert caught.value.reason == "e?vil"

@@ -334,7 +334,12 @@ def _differs(what: str, there: str, here: str) -> WireError:
 def _rejection(body: bytes) -> WireError:
     code, rest = _cut_text(body)
     text, _ = _cut_text(rest)
-    return HeardError(text, reason=code)
+    # Nobody has proven anything: what goes into a log must not look like its lines.
+    return HeardError(_printable(text), reason=_printable(code))
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _pack(step: Step, body: bytes) -> bytes:

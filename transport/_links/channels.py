@@ -171,19 +171,31 @@ class Channels:
         ping that goes behind it, and its answers come in order.
         """
         deadline = clock.monotonic() + timeout
-        pinged: Future[list[tuple[Link, Future[float]]]] = Future()
-        self._loop.call(partial(self._ping_all, pinged))
-        try:
-            asked = pinged.get(timeout=timeout)
-        except Timeout:
-            asked = [(link, Future()) for link in list(self._links.values())]
-        silent = self.pings.await_all(
-            asked, lambda link: link.token in self._links, deadline
-        )
-        return sorted(map(_name, silent))
+        heard: set[int] = set()
+        while True:
+            left = max(0.0, deadline - clock.monotonic())
+            pinged: Future[list[tuple[Link, Future[float]]]] = Future()
+            self._loop.call(partial(self._ping_all, pinged, heard.copy()))
+            try:
+                asked = pinged.get(timeout=left)
+            except Timeout:
+                return sorted(map(_name, list(self._links.values())))
+            if not asked:
+                return []
+            silent = self.pings.await_all(asked, self._is_up, deadline)
+            if silent:
+                return sorted(map(_name, silent))
+            # Links that have come meanwhile, maybe in the place of one that was lost.
+            heard.update(link.token for link, _ in asked)
 
-    def _ping_all(self, pinged: Future[list[tuple[Link, Future[float]]]]) -> None:
-        pinged.set([(link, self.pings.send(link)) for link in self._links.values()])
+    def _is_up(self, link: Link) -> bool:
+        return link.token in self._links
+
+    def _ping_all(
+        self, pinged: Future[list[tuple[Link, Future[float]]]], heard: set[int]
+    ) -> None:
+        links = [link for token, link in self._links.items() if token not in heard]
+        pinged.set([(link, self.pings.send(link)) for link in links])
 
     def close(self, channel: Channel) -> None:
         """Take a channel back, soon. Any thread."""

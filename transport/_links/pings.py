@@ -15,6 +15,7 @@ _FIRST = 1 << 62
 # Seconds until a peer is pinged again, or found to be linked no more: a peer that is
 # flooded drops a ping.
 _AGAIN = 0.5
+_NOBODY = (None, 0.0, None)
 
 
 class Pings:
@@ -22,7 +23,7 @@ class Pings:
 
     def __init__(self) -> None:
         self._numbers = count(_FIRST)
-        self._waiting: dict[int, tuple[float, Future[float]]] = {}
+        self._waiting: dict[int, tuple[Link, float, Future[float]]] = {}
         # Guards the table.
         self._lock = threading.Lock()
 
@@ -31,7 +32,7 @@ class Pings:
         future: Future[float] = Future()
         with self._lock:
             number = next(self._numbers)
-            self._waiting[number] = (clock.monotonic(), future)
+            self._waiting[number] = (link, clock.monotonic(), future)
         link.say(control.Ping(number))
         return future
 
@@ -71,7 +72,7 @@ class Pings:
     def give_up(self, future: Future[float]) -> None:
         """Nobody waits any longer."""
         with self._lock:
-            for number, (_, waiting) in list(self._waiting.items()):
+            for number, (_, _, waiting) in list(self._waiting.items()):
                 if waiting is future:
                     del self._waiting[number]
 
@@ -82,8 +83,10 @@ class Pings:
                 link.rtt = (clock.microseconds() - number) / 1e6
             return
         with self._lock:
-            found = self._waiting.pop(number, None)
-        if found is not None:
-            sent_at, future = found
-            link.rtt = clock.monotonic() - sent_at
-            future.set(link.rtt)
+            asked, sent_at, future = self._waiting.get(number, _NOBODY)
+            # A peer answers for itself alone.
+            if future is None or asked is not link:
+                return
+            del self._waiting[number]
+        link.rtt = clock.monotonic() - sent_at
+        future.set(link.rtt)
