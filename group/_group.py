@@ -37,6 +37,7 @@ from group._looking.attached import Attached
 from group._running import refuse_event_loop, running
 from group._tree.router import Router
 from group._tree.tree import GroupSupervisor, start_tree, stop_tree
+from group._verbs.catching_up import catch_up
 from group._verbs.dispatching import Dispatching
 from group._verbs.operating import Operating
 from group._verbs.picking import Picking
@@ -44,8 +45,6 @@ from group._verbs.watching import Watching
 from transport import Node
 
 STOP_TIMEOUT = 5.0
-CATCH_UP = 5.0
-"""Seconds that a start waits for the rows of the peers."""
 
 _numbers = itertools.count(1)
 
@@ -143,25 +142,8 @@ class Group(Watching, Dispatching, Operating, Picking, Awaiting):
             made=instance.use_channel,
         )
         self._attached.begin()
-        self._catch_up()
+        catch_up(instance, self.settle)
         instance.log.info("group_started", shards=instance.config.shards)
-
-    def _catch_up(self) -> None:
-        """Get the rows of the peers: a claim that ignores theirs is newer, and wins."""
-        channel, deadline = self._instance.channel, monotonic() + CATCH_UP
-        assert channel is not None
-        silent = channel.await_answers(CATCH_UP)
-        try:
-            self.settle(max(0.0, deadline - monotonic()))
-        except ShardTimeoutError:
-            silent = silent or self.nodes()
-        if silent:
-            self._instance.log.warning(
-                "group_started_without_rows",
-                peers=",".join(silent),
-                words=f"no answer in {CATCH_UP:g} s; what is claimed here now may be "
-                "taken from an owner there. See why they are slow; settle() waits",
-            )
 
     def _gave_up(self, reason: object) -> None:
         """The tree has ended: by `stop`, or because restarts were of no use."""

@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Unpack
@@ -583,7 +584,7 @@ def test_a_newcomer_takes_no_key_from_its_owner() -> None:
 def test_a_start_that_gets_no_rows_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("group._group.CATCH_UP", 0.3)
+    monkeypatch.setattr("group._verbs.catching_up.CATCH_UP", 0.3)
     with (
         groups("a") as (ga,),
         newcomer(ga.node) as node,
@@ -594,3 +595,26 @@ def test_a_start_that_gets_no_rows_says_so(
         pass
     (said,) = [r.getMessage() for r in caplog.records if "without_rows" in r.msg]
     assert "peers=a words=no answer in 0.3 s; what is claimed here now" in said
+
+
+def test_a_start_waits_for_a_peer_whose_link_breaks_meanwhile() -> None:
+    """It has an owner's rows, and is back in a moment."""
+    with (
+        groups("a") as (ga,),
+        listeners(2) as (one, late),
+        newcomer(ga.node) as node,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        ga.register("k", actor=one)
+        with frozen(ga.node):
+            starting = pool.submit(Group.start, "app", node=node)
+            link = eventually(lambda: node._engine.link_to(ga.node.id), PATIENCE)
+            assert link is not None
+            eventually(lambda: node._engine.pings._waiting, PATIENCE, what="it asks")
+            link._raw.shutdown(2)
+            eventually(lambda: [p.state for p in node.peers()] == ["suspect"], PATIENCE)
+            eventually(
+                lambda: not node._engine.pings._waiting, PATIENCE, what="it sees"
+            )
+        with starting.result(PATIENCE) as gb, pytest.raises(KeyTakenError):
+            gb.register("k", actor=late)
