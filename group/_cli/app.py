@@ -39,7 +39,7 @@ class Factory:
         """
         try:
             made = self.function(group)
-            if isinstance(made, Iterable) and not isinstance(made, str):
+            if isinstance(made, Iterable) and not isinstance(made, str | bytes | dict):
                 # A generator runs only now.
                 made = list(made)
         except Exception as error:
@@ -60,8 +60,10 @@ class Factory:
         """Refuse a function that does not take the group.
 
         Raises:
-            CommandError: It takes nothing, or needs more.
+            CommandError: It takes nothing, or needs more, or is a coroutine's.
         """
+        if inspect.iscoroutinefunction(self.function):
+            raise _wrong(f"--app {self.text}: the function must not be async")
         try:
             takes = inspect.signature(self.function)
         except (TypeError, ValueError):

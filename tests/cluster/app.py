@@ -124,6 +124,14 @@ def no_specs(_group: Group) -> list[type[Clerk]]:
     return [Clerk]
 
 
+def by_name(_group: Group) -> dict[str, type[Clerk]]:
+    return {"clerk": Clerk}
+
+
+async def later(_group: Group) -> list[ChildSpec]:
+    return []
+
+
 def deaf() -> list[ChildSpec]:
     return []
 

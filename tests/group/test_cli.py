@@ -100,6 +100,15 @@ def ended(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
             "Clerk, not child(Clerk); return specs made with actors.child(...), a",
         ),
         (
+            ("start", "--app", "tests.cluster.app:by_name"),
+            "groupctl start: the factory of --app returned dict; return specs made",
+        ),
+        (
+            ("start", "--app", "tests.cluster.app:later"),
+            "groupctl start: --app tests.cluster.app:later: the function must not be "
+            "async",
+        ),
+        (
             ("start", "--app", "tests.cluster.app:deaf"),
             "groupctl start: --app tests.cluster.app:deaf: the function is called with "
             "the group, and takes () -> list[actors._supervision.spec.ChildSpec]; "

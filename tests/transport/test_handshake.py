@@ -299,3 +299,14 @@ def test_what_a_stranger_says_is_one_printable_line() -> None:
 
     assert str(caught.value) == "line1?node_up node=a?[2J"
     assert caught.value.reason == "e?vil"
+
+
+def test_long_clusters_are_told_apart_at_both_ends() -> None:
+    one = dialler(credentials("a", cluster_id="x" * 200))
+
+    with pytest.raises(RejectedError) as caught:
+        answerer(credentials("b", cluster_id="y" * 200)).receive(one.begin())
+    with pytest.raises(RejectedError) as told:
+        one.receive(farewell(caught.value))
+
+    assert str(told.value) == f"cluster: peer '{'y' * 40}...', here '{'x' * 40}...'"

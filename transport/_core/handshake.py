@@ -245,7 +245,7 @@ class Handshake:
         if low > min(hello.versions[1], high):
             raise _differs("version", _range(hello.versions), _range(me.versions))
         if hello.cluster_id != me.cluster_id:
-            raise _differs("cluster", repr(hello.cluster_id), repr(me.cluster_id))
+            raise _differs("cluster", _brief(hello.cluster_id), _brief(me.cluster_id))
         if hello.node == me.node:
             raise RejectedError("this is the node itself", reason="self")
         if hello.features & (SEALED | TLS) != me.features:
@@ -329,6 +329,11 @@ def _differs(what: str, there: str, here: str) -> WireError:
     )
     error.for_peer = f"{what}: peer {here}, here {there}"
     return error
+
+
+def _brief(text: str) -> str:
+    """Show a text that may be long; a rejection holds 255 bytes."""
+    return repr(text if len(text) <= 40 else f"{text[:40]}...")
 
 
 def _rejection(body: bytes) -> WireError:
