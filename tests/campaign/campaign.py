@@ -210,6 +210,14 @@ class Campaign:
         if any(fault.kind == "die" for fault in self.faults):
             # Whoever is to be found must not be known to the dead alone.
             join = others
+        there = [
+            each.gate.address
+            for each in self._hosts.values()
+            if each.lives and not each.absent and each != host
+        ]
+        if there and not set(join) & set(there):
+            # Nor can two pairs meet of which nobody knows one of the other.
+            join.append(rng.choice(there))
         await host.start(rng.getrandbits(31), rng.choice(SKEWS), join)
 
     async def _stop(self, life: Life) -> None:
